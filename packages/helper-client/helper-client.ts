@@ -1,0 +1,178 @@
+import { closeSync } from 'node:fs';
+import { errorFromBody, XosError } from '@xtreemos/base';
+import { decodeMessage, encodeMessage } from './helper-message.ts';
+import type {
+  EndAccountReply,
+  HelperReplies,
+  HelperRequest,
+  HostRole,
+  InstallHostCertificateReply,
+  ListCredentialFilesReply,
+  MakeHomeReply,
+  OpenCredentialFileReply,
+  PlaceProcessReply,
+  PublishMapReply,
+  RemoveSessionReply,
+  RevokeKeysReply,
+  StartMountReply,
+  StartServiceReply,
+  StartServiceRequest,
+  StopMountReply,
+  StopServiceReply,
+  SweepReply,
+  WriteSessionReply,
+} from './helper-request.ts';
+import { socketTransport } from './socket-transport.ts';
+
+/** Default path of the helper's socket. */
+export const helperSocketPath = '/run/xtreemos/helper/helper.sock';
+
+/** One exchange: a framed message and descriptors to the helper, the same back. The caller owns what comes back. */
+export type HelperTransport = (exchange: {
+  readonly socketPath: string;
+  readonly message: Buffer;
+  readonly descriptors: readonly number[];
+  readonly timeoutMs: number;
+}) => Promise<{ readonly message: Buffer; readonly descriptors: readonly number[] }>;
+
+export interface HelperClientOptions {
+  /** Default `/run/xtreemos/helper/helper.sock`. */
+  readonly socketPath?: string;
+  /** For requests that answer at once, milliseconds; default 5,000. Sweeps and kills have 120,000. */
+  readonly timeoutMs?: number;
+  /** Default: the Unix socket. */
+  readonly transport?: HelperTransport;
+}
+
+/** A credential file's private read-only copy. The caller closes `descriptor`. */
+export interface OpenedCredentialFile extends OpenCredentialFileReply {
+  readonly descriptor: number;
+}
+
+/**
+ * What xos-helper does for its callers; each method is one request on one connection. Errors: XosError with the codes
+ * that helper-request.ts names. Descriptors passed in stay the caller's.
+ */
+export interface Helper {
+  listCredentialFiles(): Promise<ListCredentialFilesReply>;
+  openCredentialFile(name: string): Promise<OpenedCredentialFile>;
+  makeHome(account: { uid: number; gid: number; loginName: string }): Promise<MakeHomeReply>;
+  /** `credential`: a descriptor whose content from offset 0 is written (PEM, at most 64 KiB). */
+  writeSession(
+    session: { uid: number; gid: number; sessionId: string },
+    credential: number,
+  ): Promise<WriteSessionReply>;
+  removeSession(session: { uid: number; sessionId: string }): Promise<RemoveSessionReply>;
+  revokeKeys(serials: readonly number[]): Promise<RevokeKeysReply>;
+  /** `map`: a descriptor of the NSS map, read from offset 0. */
+  publishMap(map: number): Promise<PublishMapReply>;
+  placeProcess(process: {
+    pid: number;
+    startTime: number;
+    uid: number;
+    sessionId: string;
+  }): Promise<PlaceProcessReply>;
+  endAccount(uid: number): Promise<EndAccountReply>;
+  sweep(uid: number): Promise<SweepReply>;
+  installHostCertificate(certificate: {
+    vo: string;
+    role: HostRole;
+    pem: string;
+  }): Promise<InstallHostCertificateReply>;
+  /** `stdio`: stdin, stdout, stderr; /dev/null when left out. */
+  startService(
+    service: Omit<StartServiceRequest, 'type'>,
+    stdio?: readonly [number, number, number],
+  ): Promise<StartServiceReply>;
+  stopService(service: { name: string; uid: number }): Promise<StopServiceReply>;
+  startMount(uid: number): Promise<StartMountReply>;
+  stopMount(uid: number): Promise<StopMountReply>;
+}
+
+const longTimeoutMs = 120_000;
+
+/** A client of the helper; holds nothing between requests. */
+export function createHelperClient(options: HelperClientOptions = {}): Helper {
+  const socketPath = options.socketPath ?? helperSocketPath;
+  const transport = options.transport ?? socketTransport;
+  const shortTimeoutMs = options.timeoutMs ?? 5_000;
+
+  async function exchange<Type extends HelperRequest['type']>(
+    request: Extract<HelperRequest, { type: Type }>,
+    {
+      descriptors = [],
+      timeoutMs = shortTimeoutMs,
+    }: { descriptors?: readonly number[]; timeoutMs?: number } = {},
+  ): Promise<{ reply: HelperReplies[Type]; descriptors: readonly number[] }> {
+    const answer = await transport({ socketPath, message: encodeMessage(request), descriptors, timeoutMs });
+    try {
+      return { reply: readReply<Type>(answer.message, request.type), descriptors: answer.descriptors };
+    } catch (error) {
+      closeAll(answer.descriptors);
+      throw error;
+    }
+  }
+
+  /** For requests whose reply carries no descriptor: any that came would leak. */
+  async function ask<Type extends HelperRequest['type']>(
+    request: Extract<HelperRequest, { type: Type }>,
+    settings?: { descriptors?: readonly number[]; timeoutMs?: number },
+  ): Promise<HelperReplies[Type]> {
+    const { reply, descriptors } = await exchange<Type>(request, settings);
+    closeAll(descriptors);
+    return reply;
+  }
+
+  return {
+    listCredentialFiles: () => ask<'list-credential-files'>({ type: 'list-credential-files' }),
+    openCredentialFile: async (name) => {
+      const { reply, descriptors } = await exchange<'open-credential-file'>({
+        type: 'open-credential-file',
+        name,
+      });
+      const [descriptor, ...others] = descriptors;
+      closeAll(others);
+      if (descriptor === undefined)
+        throw protocolError('open-credential-file', 'the reply carries no descriptor');
+      return { ...reply, descriptor };
+    },
+    makeHome: (account) => ask<'make-home'>({ type: 'make-home', ...account }, { timeoutMs: longTimeoutMs }),
+    writeSession: (session, credential) =>
+      ask<'write-session'>({ type: 'write-session', ...session }, { descriptors: [credential] }),
+    removeSession: (session) => ask<'remove-session'>({ type: 'remove-session', ...session }),
+    revokeKeys: (serials) => ask<'revoke-keys'>({ type: 'revoke-keys', serials }),
+    publishMap: (map) => ask<'publish-map'>({ type: 'publish-map' }, { descriptors: [map] }),
+    placeProcess: (process) => ask<'place-process'>({ type: 'place-process', ...process }),
+    endAccount: (uid) => ask<'end-account'>({ type: 'end-account', uid }, { timeoutMs: longTimeoutMs }),
+    sweep: (uid) => ask<'sweep'>({ type: 'sweep', uid }, { timeoutMs: longTimeoutMs }),
+    installHostCertificate: (certificate) =>
+      ask<'install-host-certificate'>({ type: 'install-host-certificate', ...certificate }),
+    startService: (service, stdio) =>
+      ask<'start-service'>(
+        { type: 'start-service', ...service },
+        { descriptors: stdio ?? [], timeoutMs: longTimeoutMs },
+      ),
+    stopService: (service) =>
+      ask<'stop-service'>({ type: 'stop-service', ...service }, { timeoutMs: longTimeoutMs }),
+    startMount: (uid) => ask<'start-mount'>({ type: 'start-mount', uid }, { timeoutMs: longTimeoutMs }),
+    stopMount: (uid) => ask<'stop-mount'>({ type: 'stop-mount', uid }, { timeoutMs: longTimeoutMs }),
+  };
+}
+
+/** `{ "reply": {...} }` or `{ "error": {...} }`. The helper is trusted, so the reply's fields are taken as they are. */
+function readReply<Type extends HelperRequest['type']>(framed: Buffer, attempt: Type): HelperReplies[Type] {
+  const message = decodeMessage(framed);
+  if (message['error'] !== undefined) throw errorFromBody(message, { peer: 'xos-helper', attempt });
+  const reply = message['reply'];
+  if (typeof reply !== 'object' || reply === null)
+    throw protocolError(attempt, 'neither a reply nor an error');
+  return reply as HelperReplies[Type];
+}
+
+function protocolError(attempt: string, reason: string): XosError {
+  return new XosError('XOS_PROTOCOL', { peer: 'xos-helper', attempt, reason });
+}
+
+function closeAll(descriptors: readonly number[]): void {
+  for (const descriptor of descriptors) closeSync(descriptor);
+}
