@@ -1,0 +1,35 @@
+/**
+ * What Linux offers and Node does not: credentials and descriptors over AF_UNIX, datagrams, openat2, memfd, extended
+ * attributes, pidfd, socket activation.
+ *
+ * A wrong type throws TypeError, a number out of range RangeError. What the kernel refuses throws, or rejects with, a
+ * {@link SystemError} like Node's own (`code` 'ENOENT', `errno`, `syscall`, `path` where there is one).
+ */
+export type { SystemError } from './addon.ts';
+export {
+  bindDatagram,
+  type Datagram,
+  type ReceiveDatagramOptions,
+  receiveDatagram,
+  type SendDatagramOptions,
+  sendDatagram,
+} from './datagram.ts';
+export { memfd, sealDescriptor, seals } from './memfd.ts';
+export {
+  frameMessage,
+  type Message,
+  type ReceiveMessageOptions,
+  type RequestOptions,
+  receiveMessage,
+  request,
+} from './message.ts';
+export { descriptorPath, type OpenBeneathOptions, openBeneath, setCloseOnExec } from './open-beneath.ts';
+export {
+  type PeerCredentials,
+  peerCredentials,
+  sendWithDescriptor,
+  socketDescriptor,
+} from './peer-socket.ts';
+export { pidfdOpen, pidfdSendSignal } from './process-descriptor.ts';
+export { type ListenDescriptor, listenDescriptors } from './socket-activation.ts';
+export { getXattr, listXattr, removeXattr, type SetXattrOptions, setXattr } from './xattr.ts';
