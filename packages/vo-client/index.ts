@@ -9,7 +9,7 @@ export type {
   SessionCertificateRequest,
   SshCertificateRequest,
 } from './certificate.ts';
-export type { ClientCredential, ServerTrust } from './connection.ts';
+export type { ClientCredential } from './connection.ts';
 export { adminSocketUrl } from './connection.ts';
 export type { NodeEvent } from './event-stream.ts';
 export { heartbeatTimeoutMs } from './event-stream.ts';
@@ -39,7 +39,8 @@ export type {
 export { hostRoles } from './node.ts';
 export type { NodeToken } from './node-token.ts';
 export { formatNodeToken, parseNodeToken } from './node-token.ts';
+export type { ServerTrust } from './server-trust.ts';
 export type { CrlBundle, RootKey, TrustAnchor, TrustBundle, TrustDomain } from './trust.ts';
-export type { ServiceStatus, VoClientOptions, VoFilter } from './vo-client.ts';
+export type { MemberFilter, RootKeyExport, ServiceStatus, VoClientOptions } from './vo-client.ts';
 export { VoClient } from './vo-client.ts';
 export type { Group, Vo, VoCreation } from './vo-record.ts';
