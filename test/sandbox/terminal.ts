@@ -71,8 +71,10 @@ export class Terminal {
         this.#consumed += end;
         return fresh.slice(0, end);
       }
-      if (this.#status !== undefined) throw new Error(`ended (${this.#status}) before ${pattern} appeared:\n${this.#screen}`);
-      if (performance.now() > deadline) throw new Error(`${pattern} did not appear in ${timeoutMs} ms:\n${this.#screen}`);
+      if (this.#status !== undefined)
+        throw new Error(`ended (${this.#status}) before ${pattern} appeared:\n${this.#screen}`);
+      if (performance.now() > deadline)
+        throw new Error(`${pattern} did not appear in ${timeoutMs} ms:\n${this.#screen}`);
       await this.#change(deadline - performance.now());
     }
   }
