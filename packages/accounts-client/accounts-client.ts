@@ -2,7 +2,7 @@ import type { Account, AccountCounts, AccountFilter, AccountSession, VoState } f
 
 /**
  * Typed client of `org.xtreemos.Accounts1`. Every method rejects with the registry's error of the daemon
- * (XOS_ACCOUNTS_NOT_FOUND, permission), or with the bus's when xos-accounts is not there.
+ * (XOS_NOT_FOUND, permission), or with the bus's when xos-accounts is not there.
  */
 export interface AccountsClient {
   version(): Promise<string>;

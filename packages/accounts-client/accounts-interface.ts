@@ -92,9 +92,9 @@ export const ACCOUNTS_MEMBERS = {
   methods: {
     /** Filter `a{sv}` with `vo` and `state`; accounts ordered by login. Anyone may call. */
     ListAccounts: { in: 'a{sv}', out: 'aa{sv}' },
-    /** By login name or global user id; XOS_ACCOUNTS_NOT_FOUND otherwise. Anyone may call. */
+    /** By login name or global user id; XOS_NOT_FOUND otherwise. Anyone may call. */
     GetAccount: { in: 's', out: 'a{sv}' },
-    /** Inverse map; XOS_ACCOUNTS_NOT_FOUND for ids of nobody, and for static accounts that several members share. */
+    /** Inverse map; XOS_NOT_FOUND for ids of nobody, and for static accounts that several members share. */
     GetAccountByUid: { in: 'u', out: 'a{sv}' },
     /** Forward map: global user id to account. Never makes a lease. */
     MapIdentity: { in: 's', out: 'a{sv}' },

@@ -1,0 +1,344 @@
+import type { AccountDatabase } from './account-database.ts';
+import {
+  type Assignment,
+  assignmentFromRow,
+  type GroupRecord,
+  type MemberRecord,
+  memberFromRow,
+} from './account-records.ts';
+import { firstFreeId, type IdRange, preferredGid, preferredUid } from './id-assignment.ts';
+import type { LocalAccounts } from './local-accounts.ts';
+import { type MappingRules, mappingFor } from './mapping-rules.ts';
+import { EVERYONE, groupName, groupPaths, LOGIN_NAME_BYTES } from './member-names.ts';
+import type { VerifiedMembership } from './membership-application.ts';
+import { nextPoolAccount } from './pool-accounts.ts';
+
+/** What this site decides about accounts, at one moment. */
+export interface MembershipRules {
+  readonly mapping: MappingRules;
+  readonly userRange: IdRange;
+  readonly groupRange: IdRange;
+  readonly local: LocalAccounts;
+  readonly nowMs: number;
+  /** How long names and ids of those who left stay reserved. */
+  readonly tombstoneMs: number;
+  /** How long a pool account rests before the next member gets it. */
+  readonly poolQuarantineMs: number;
+}
+
+/** Ids that a name service of this host knows, other than ours and the local files. */
+export interface ForeignIds {
+  readonly uids: ReadonlySet<number>;
+  readonly gids: ReadonlySet<number>;
+}
+
+/** What has to be written so that the store agrees with a list; empty arrays when it does. */
+export interface MembershipPlan {
+  readonly changedMembers: readonly MemberRecord[];
+  readonly goneMembers: readonly MemberRecord[];
+  readonly newAssignments: readonly Assignment[];
+  readonly endedAssignments: readonly { readonly assignment: Assignment; readonly reason: string }[];
+  readonly newGroups: readonly GroupRecord[];
+  readonly goneGroups: readonly GroupRecord[];
+  readonly aliasChanged: boolean;
+  readonly visible: boolean;
+}
+
+/** The lowest uid that a static mapping may name: below it are the system's own accounts (adduser.conf, login.defs). */
+export const LOWEST_STATIC_UID = 1000;
+
+type Account = Omit<Assignment, 'vo' | 'user' | 'guid' | 'login'>;
+type Choice = { readonly account: Account } | { readonly refusal: string };
+
+/** Compares a list with the store; reads only. */
+export function planMembership(
+  database: AccountDatabase,
+  membership: VerifiedMembership,
+  rules: MembershipRules,
+  foreign: ForeignIds,
+): MembershipPlan {
+  const { vo, alias } = membership;
+  const known = new Map(
+    database
+      .all('SELECT * FROM member WHERE vo = ?', vo)
+      .map((row) => [String(row['user']), memberFromRow(row)]),
+  );
+  const assigned = new Map(
+    database
+      .all('SELECT * FROM assignment WHERE vo = ?', vo)
+      .map((row) => [String(row['user']), assignmentFromRow(row)]),
+  );
+  const choose = new AccountChoice(database, rules, foreign);
+  const changedMembers: MemberRecord[] = [];
+  const newAssignments: Assignment[] = [];
+  const endedAssignments: { assignment: Assignment; reason: string }[] = [];
+  const replaced: MemberRecord[] = [];
+  const listed = new Set<string>();
+  let namesChanged = false;
+
+  for (const member of membership.members) {
+    if (listed.has(member.user)) continue;
+    listed.add(member.user);
+    const present = assigned.get(member.user);
+    const samePerson = present !== undefined && present.guid === member.guid;
+    const choice = choose.accountFor(member, alias, samePerson ? present : undefined);
+    if ('refusal' in choice) {
+      if (present !== undefined) endedAssignments.push({ assignment: present, reason: choice.refusal });
+    } else if (!samePerson || !sameAccount(present, choice.account)) {
+      if (present !== undefined)
+        endedAssignments.push({ assignment: present, reason: 'mapping.conf gives another account' });
+      newAssignments.push({
+        vo,
+        user: member.user,
+        guid: member.guid,
+        login: `${member.user}@${alias}`,
+        ...choice.account,
+      });
+    }
+    const record: MemberRecord = {
+      ...member,
+      vo,
+      ...('refusal' in choice ? { refusal: choice.refusal } : {}),
+    };
+    const before = known.get(member.user);
+    // The name went to another person: the one before gets a tombstone, like anyone who left.
+    if (before !== undefined && before.guid !== member.guid) replaced.push(before);
+    if (before === undefined || !sameMember(before, record)) {
+      changedMembers.push(record);
+      namesChanged ||= before?.fqans.join() !== record.fqans.join();
+    }
+  }
+  const goneMembers = [...replaced, ...[...known.values()].filter(({ user }) => !listed.has(user))];
+  for (const [user, assignment] of assigned) {
+    if (!listed.has(user)) endedAssignments.push({ assignment, reason: 'the membership ended' });
+  }
+  const groups = planGroups(database, membership, rules, foreign);
+  const aliasBefore = database.get('SELECT alias FROM vo WHERE vo = ?', vo)?.['alias'];
+  const aliasChanged = aliasBefore !== undefined && aliasBefore !== alias;
+  return {
+    changedMembers,
+    goneMembers,
+    newAssignments,
+    endedAssignments,
+    ...groups,
+    aliasChanged,
+    visible:
+      aliasChanged ||
+      namesChanged ||
+      newAssignments.length + endedAssignments.length + groups.newGroups.length + groups.goneGroups.length >
+        0,
+  };
+}
+
+/** Chooses accounts of one plan; remembers what it gave away, since nothing is written yet. */
+class AccountChoice {
+  readonly #database: AccountDatabase;
+  readonly #rules: MembershipRules;
+  readonly #foreign: ForeignIds;
+  readonly #given = new Set<number>();
+
+  constructor(database: AccountDatabase, rules: MembershipRules, foreign: ForeignIds) {
+    this.#database = database;
+    this.#rules = rules;
+    this.#foreign = foreign;
+  }
+
+  accountFor(member: MemberRecord, alias: string, present: Assignment | undefined): Choice {
+    const login = `${member.user}@${alias}`;
+    if (Buffer.byteLength(login) > LOGIN_NAME_BYTES) {
+      return { refusal: `the login name ${login} is longer than ${LOGIN_NAME_BYTES} bytes` };
+    }
+    if (this.#rules.local.byName.has(login)) return { refusal: `${login} is a local user of this host` };
+    if (present === undefined) {
+      const owner = this.#ownerOfName(member);
+      if (owner !== undefined)
+        return { refusal: `the name ${member.user} was another person's (${owner}) until lately` };
+    }
+    const mapping = mappingFor(this.#rules.mapping, member);
+    switch (mapping.kind) {
+      case 'refuse':
+        return { refusal: mapping.reason };
+      case 'static':
+        return this.#staticAccount(mapping.localName);
+      case 'pool':
+        return this.#poolAccount(mapping.prefix, present);
+      case 'dynamic':
+        return this.#dynamicAccount(member, present);
+    }
+  }
+
+  #staticAccount(localName: string): Choice {
+    const account = this.#rules.local.byName.get(localName);
+    if (account === undefined)
+      return { refusal: `mapping.conf names the local account ${localName}, which does not exist` };
+    if (account.uid < LOWEST_STATIC_UID) {
+      return {
+        refusal: `the local account ${localName} has uid ${account.uid}; grid accounts are ${LOWEST_STATIC_UID} or above`,
+      };
+    }
+    const { uid, gid, home, shell } = account;
+    return { account: { kind: 'static', localName, uid, gid, home, shell } };
+  }
+
+  #poolAccount(prefix: string, present: Assignment | undefined): Choice {
+    const { local, userRange } = this.#rules;
+    if (present?.kind === 'pool' && isOfPool(present.localName, prefix)) {
+      const account = local.byName.get(present.localName);
+      if (account?.uid === present.uid)
+        return { account: { kind: 'pool', localName: account.name, ...idsOf(account) } };
+    }
+    const account = nextPoolAccount(
+      local,
+      prefix,
+      userRange,
+      (uid) => this.#given.has(uid) || this.#isStored(uid),
+    );
+    if (account === undefined) {
+      return {
+        refusal: `no account of the pool ${prefix} is free, within ${userRange.first}-${userRange.last}`,
+      };
+    }
+    this.#given.add(account.uid);
+    return { account: { kind: 'pool', localName: account.name, ...idsOf(account) } };
+  }
+
+  #dynamicAccount(member: MemberRecord, present: Assignment | undefined): Choice {
+    if (present?.kind === 'dynamic')
+      return { account: { kind: 'dynamic', localName: '', uid: present.uid, gid: present.gid } };
+    const { userRange, local } = this.#rules;
+    const isForeign = (id: number) =>
+      local.uids.has(id) || local.gids.has(id) || this.#foreign.uids.has(id) || this.#foreign.gids.has(id);
+    const former = this.#formerUid(member);
+    const uid =
+      former !== undefined && !isForeign(former)
+        ? former
+        : firstFreeId(
+            userRange,
+            preferredUid(userRange, member.vo, member.user),
+            (id) => this.#given.has(id) || isForeign(id) || this.#isStored(id),
+          );
+    if (uid === undefined) return { refusal: `no free uid is left in ${userRange.first}-${userRange.last}` };
+    this.#given.add(uid);
+    return { account: { kind: 'dynamic', localName: '', uid, gid: uid } };
+  }
+
+  /** The uid that the same person had here before, if it still rests. */
+  #formerUid(member: MemberRecord): number | undefined {
+    const rows = this.#database.all(
+      "SELECT value, guid FROM tombstone WHERE vo = ? AND owner = ? AND kind = 'uid'",
+      member.vo,
+      member.user,
+    );
+    const { first, last } = this.#rules.userRange;
+    const former = rows
+      .filter((row) => row['guid'] === member.guid)
+      .map((row) => Number(row['value']))
+      // A rested pool account is a local account: it never becomes somebody's dynamic one.
+      .find((uid) => uid >= first && uid <= last && !this.#rules.local.uids.has(uid));
+    return former;
+  }
+
+  #ownerOfName(member: MemberRecord): string | undefined {
+    const row =
+      this.#database.get(
+        "SELECT guid FROM tombstone WHERE kind = 'name' AND value = ?",
+        `${member.user}@${member.vo}`,
+      ) ??
+      this.#database.get('SELECT guid FROM assignment WHERE vo = ? AND user = ?', member.vo, member.user);
+    const guid = row?.['guid'];
+    return typeof guid === 'string' && guid !== member.guid ? guid : undefined;
+  }
+
+  /** Assigned, resting, or still being cleaned of its last user. */
+  #isStored(uid: number): boolean {
+    return (
+      this.#database.get('SELECT 1 AS x FROM assignment WHERE uid = ?', uid) !== undefined ||
+      this.#database.get("SELECT 1 AS x FROM tombstone WHERE kind = 'uid' AND value = ?", String(uid)) !==
+        undefined ||
+      this.#database.get('SELECT 1 AS x FROM lease WHERE uid = ?', uid) !== undefined
+    );
+  }
+}
+
+function planGroups(
+  database: AccountDatabase,
+  membership: VerifiedMembership,
+  rules: MembershipRules,
+  foreign: ForeignIds,
+): Pick<MembershipPlan, 'newGroups' | 'goneGroups'> {
+  const { vo, alias } = membership;
+  const present = new Map(
+    database
+      .all('SELECT path, gid FROM vo_group WHERE vo = ?', vo)
+      .map((row) => [String(row['path']), Number(row['gid'])] as const),
+  );
+  const wanted = new Set(membership.members.length > 0 ? [EVERYONE] : []);
+  for (const member of membership.members) {
+    for (const path of groupPaths(vo, member.fqans)) wanted.add(path);
+  }
+  const given = new Set<number>();
+  const isTaken = (gid: number) =>
+    given.has(gid) ||
+    rules.local.gids.has(gid) ||
+    foreign.gids.has(gid) ||
+    database.get('SELECT 1 AS x FROM vo_group WHERE gid = ?', gid) !== undefined ||
+    database.get("SELECT 1 AS x FROM tombstone WHERE kind = 'gid' AND value = ?", String(gid)) !== undefined;
+  const newGroups: GroupRecord[] = [];
+  for (const path of wanted) {
+    if (present.has(path) || rules.local.groupNames.has(groupName(path, alias))) continue;
+    const gid =
+      formerGid(database, vo, path, rules) ??
+      firstFreeId(rules.groupRange, preferredGid(rules.groupRange, vo, path), isTaken);
+    if (gid === undefined) continue;
+    given.add(gid);
+    newGroups.push({ vo, path, gid });
+  }
+  const goneGroups = [...present]
+    .filter(([path]) => !wanted.has(path))
+    .map(([path, gid]) => ({ vo, path, gid }));
+  return { newGroups, goneGroups };
+}
+
+function formerGid(
+  database: AccountDatabase,
+  vo: string,
+  path: string,
+  rules: MembershipRules,
+): number | undefined {
+  const row = database.get(
+    "SELECT value FROM tombstone WHERE vo = ? AND owner = ? AND kind = 'gid'",
+    vo,
+    path,
+  );
+  const gid = row === undefined ? undefined : Number(row['value']);
+  return gid !== undefined && !rules.local.gids.has(gid) ? gid : undefined;
+}
+
+function idsOf(account: { uid: number; gid: number; home: string; shell: string }) {
+  return { uid: account.uid, gid: account.gid, home: account.home, shell: account.shell };
+}
+
+function isOfPool(localName: string, prefix: string): boolean {
+  return localName.startsWith(prefix) && /^\d+$/.test(localName.slice(prefix.length));
+}
+
+function sameAccount(present: Assignment, account: Account): boolean {
+  return (
+    present.kind === account.kind &&
+    present.localName === account.localName &&
+    present.uid === account.uid &&
+    present.gid === account.gid &&
+    present.home === account.home &&
+    present.shell === account.shell
+  );
+}
+
+function sameMember(before: MemberRecord, after: MemberRecord): boolean {
+  return (
+    before.guid === after.guid &&
+    before.notAfterMs === after.notAfterMs &&
+    before.refusal === after.refusal &&
+    before.fqans.length === after.fqans.length &&
+    before.fqans.every((fqan, index) => fqan === after.fqans[index])
+  );
+}
