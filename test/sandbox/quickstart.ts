@@ -56,9 +56,10 @@ async function typeScript(lines: readonly string[]): Promise<number> {
   return status;
 }
 
+// The sandbox ends with this process, and every daemon in it.
 try {
-  process.exitCode = await main(process.argv.includes('--script'));
+  process.exit(await main(process.argv.includes('--script')));
 } catch (error) {
   console.error(`quickstart: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exit(1);
 }
