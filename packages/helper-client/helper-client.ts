@@ -1,5 +1,6 @@
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { errorFromBody, XosError } from '@xtreemos/base';
+import { memfd, sealDescriptor } from '@xtreemos/native-sys';
 import { decodeMessage, encodeMessage } from './helper-message.ts';
 import type {
   EndAccountReply,
@@ -27,7 +28,7 @@ import { socketTransport } from './socket-transport.ts';
 /** Default path of the helper's socket. */
 export const helperSocketPath = '/run/xtreemos/helper/helper.sock';
 
-/** One exchange: a framed message and descriptors to the helper, the same back. The caller owns what comes back. */
+/** One exchange: a message (without its length prefix) and descriptors to the helper, the same back. The caller owns what comes back. */
 export type HelperTransport = (exchange: {
   readonly socketPath: string;
   readonly message: Buffer;
@@ -51,21 +52,21 @@ export interface OpenedCredentialFile extends OpenCredentialFileReply {
 
 /**
  * What xos-helper does for its callers; each method is one request on one connection. Errors: XosError with the codes
- * that helper-request.ts names. Descriptors passed in stay the caller's.
+ * that helper-request.ts names.
  */
 export interface Helper {
   listCredentialFiles(): Promise<ListCredentialFilesReply>;
   openCredentialFile(name: string): Promise<OpenedCredentialFile>;
   makeHome(account: { uid: number; gid: number; loginName: string }): Promise<MakeHomeReply>;
-  /** `credential`: a descriptor whose content from offset 0 is written (PEM, at most 64 KiB). */
+  /** `credential`: PEM, at most 64 KiB. */
   writeSession(
     session: { uid: number; gid: number; sessionId: string },
-    credential: number,
+    credential: Uint8Array,
   ): Promise<WriteSessionReply>;
   removeSession(session: { uid: number; sessionId: string }): Promise<RemoveSessionReply>;
   revokeKeys(serials: readonly number[]): Promise<RevokeKeysReply>;
-  /** `map`: a descriptor of the NSS map, read from offset 0. */
-  publishMap(map: number): Promise<PublishMapReply>;
+  /** `map`: the whole NSS map. */
+  publishMap(map: Uint8Array): Promise<PublishMapReply>;
   placeProcess(process: {
     pid: number;
     startTime: number;
@@ -73,17 +74,13 @@ export interface Helper {
     sessionId: string;
   }): Promise<PlaceProcessReply>;
   endAccount(uid: number): Promise<EndAccountReply>;
-  sweep(uid: number): Promise<SweepReply>;
+  sweep(account: { uid: number; loginName: string }): Promise<SweepReply>;
   installHostCertificate(certificate: {
     vo: string;
     role: HostRole;
     pem: string;
   }): Promise<InstallHostCertificateReply>;
-  /** `stdio`: stdin, stdout, stderr; /dev/null when left out. */
-  startService(
-    service: Omit<StartServiceRequest, 'type'>,
-    stdio?: readonly [number, number, number],
-  ): Promise<StartServiceReply>;
+  startService(service: Omit<StartServiceRequest, 'type'>): Promise<StartServiceReply>;
   stopService(service: { name: string; uid: number }): Promise<StopServiceReply>;
   startMount(uid: number): Promise<StartMountReply>;
   stopMount(uid: number): Promise<StopMountReply>;
@@ -138,20 +135,22 @@ export function createHelperClient(options: HelperClientOptions = {}): Helper {
     },
     makeHome: (account) => ask<'make-home'>({ type: 'make-home', ...account }, { timeoutMs: longTimeoutMs }),
     writeSession: (session, credential) =>
-      ask<'write-session'>({ type: 'write-session', ...session }, { descriptors: [credential] }),
+      withSealedMemory('xos-session-credential', credential, (descriptor) =>
+        ask<'write-session'>({ type: 'write-session', ...session }, { descriptors: [descriptor] }),
+      ),
     removeSession: (session) => ask<'remove-session'>({ type: 'remove-session', ...session }),
     revokeKeys: (serials) => ask<'revoke-keys'>({ type: 'revoke-keys', serials }),
-    publishMap: (map) => ask<'publish-map'>({ type: 'publish-map' }, { descriptors: [map] }),
+    publishMap: (map) =>
+      withSealedMemory('xos-nss-map', map, (descriptor) =>
+        ask<'publish-map'>({ type: 'publish-map' }, { descriptors: [descriptor], timeoutMs: longTimeoutMs }),
+      ),
     placeProcess: (process) => ask<'place-process'>({ type: 'place-process', ...process }),
     endAccount: (uid) => ask<'end-account'>({ type: 'end-account', uid }, { timeoutMs: longTimeoutMs }),
-    sweep: (uid) => ask<'sweep'>({ type: 'sweep', uid }, { timeoutMs: longTimeoutMs }),
+    sweep: (account) => ask<'sweep'>({ type: 'sweep', ...account }, { timeoutMs: longTimeoutMs }),
     installHostCertificate: (certificate) =>
       ask<'install-host-certificate'>({ type: 'install-host-certificate', ...certificate }),
-    startService: (service, stdio) =>
-      ask<'start-service'>(
-        { type: 'start-service', ...service },
-        { descriptors: stdio ?? [], timeoutMs: longTimeoutMs },
-      ),
+    startService: (service) =>
+      ask<'start-service'>({ type: 'start-service', ...service }, { timeoutMs: longTimeoutMs }),
     stopService: (service) =>
       ask<'stop-service'>({ type: 'stop-service', ...service }, { timeoutMs: longTimeoutMs }),
     startMount: (uid) => ask<'start-mount'>({ type: 'start-mount', uid }, { timeoutMs: longTimeoutMs }),
@@ -160,8 +159,8 @@ export function createHelperClient(options: HelperClientOptions = {}): Helper {
 }
 
 /** `{ "reply": {...} }` or `{ "error": {...} }`. The helper is trusted, so the reply's fields are taken as they are. */
-function readReply<Type extends HelperRequest['type']>(framed: Buffer, attempt: Type): HelperReplies[Type] {
-  const message = decodeMessage(framed);
+function readReply<Type extends HelperRequest['type']>(bytes: Buffer, attempt: Type): HelperReplies[Type] {
+  const message = decodeMessage(bytes);
   if (message['error'] !== undefined) throw errorFromBody(message, { peer: 'xos-helper', attempt });
   const reply = message['reply'];
   if (typeof reply !== 'object' || reply === null)
@@ -175,4 +174,20 @@ function protocolError(attempt: string, reason: string): XosError {
 
 function closeAll(descriptors: readonly number[]): void {
   for (const descriptor of descriptors) closeSync(descriptor);
+}
+
+/** Content travels as a sealed memfd: the receiver can trust its size and that it never changes. */
+async function withSealedMemory<Value>(
+  name: string,
+  content: Uint8Array,
+  use: (descriptor: number) => Promise<Value>,
+): Promise<Value> {
+  const descriptor = memfd(name);
+  try {
+    for (let written = 0; written < content.length; ) written += writeSync(descriptor, content, written);
+    sealDescriptor(descriptor);
+    return await use(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

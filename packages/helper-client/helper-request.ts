@@ -65,8 +65,8 @@ export interface MakeHomeReply {
 }
 
 /**
- * Writes the session credential. The request carries one descriptor (a memfd or regular file, at most 64 KiB, read from
- * offset 0). An existing proxy.pem of the same session is replaced atomically.
+ * Writes the session credential. The request carries one descriptor: a sealed memfd (so that nobody can change it or
+ * make the reader wait) of 1 byte to 64 KiB of PEM. An existing proxy.pem of the same session is replaced atomically.
  */
 export interface WriteSessionRequest {
   readonly type: 'write-session';
@@ -108,7 +108,7 @@ export interface RevokeKeysReply {
   readonly refused: readonly number[];
 }
 
-/** Publishes the NSS map. The request carries one descriptor; magic, version and size are checked, then it is copied. */
+/** Publishes the NSS map. The request carries one descriptor, a sealed memfd; header and size are checked, then it is copied. */
 export interface PublishMapRequest {
   readonly type: 'publish-map';
 }
@@ -161,6 +161,8 @@ export interface EndAccountReply {
 export interface SweepRequest {
   readonly type: 'sweep';
   readonly uid: number;
+  /** Some leftovers (linger, crontabs of some distributions) go by name. */
+  readonly loginName: string;
 }
 
 export interface SweepReply {
@@ -222,7 +224,9 @@ export interface ServiceLimits {
 
 /**
  * Starts a program of a user as a transient service of PID 1 (or by the launcher where PID 1 is not systemd). Asked by
- * xos-exec. May carry three descriptors: stdin, stdout, stderr; without them stdio is /dev/null.
+ * xos-exec, which listens, where it wants the program's streams, on `/run/xtreemos/exec/<name>/stdin`, `stdout` and
+ * `stderr`. Errors: XOS_EXISTS (a unit of that name), XOS_LAUNCH_FAILED, XOS_NOT_SUPPORTED (a limit that this host cannot
+ * enforce: it has no cgroup controller for it).
  */
 export interface StartServiceRequest {
   readonly type: 'start-service';
@@ -235,11 +239,13 @@ export interface StartServiceRequest {
   readonly supplementaryGids: readonly number[];
   /** Program (absolute path) and arguments: 1 - 1024 strings. */
   readonly command: readonly string[];
-  /** At most 256 variables. LD_* and XOS_LOGIN_HANDLE are refused. */
+  /** At most 256 variables. Names `[A-Za-z_][A-Za-z0-9_]*`; XOS_LOGIN_HANDLE is refused. */
   readonly environment: Readonly<Record<string, string>>;
   /** Directory relative to the account's home, `''` for the home itself. */
   readonly workingDirectory: string;
   readonly limits: ServiceLimits;
+  /** `sockets`: three stream sockets as above; `null`: /dev/null. */
+  readonly stdio: 'null' | 'sockets';
 }
 
 export interface StartServiceReply {
