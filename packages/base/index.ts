@@ -36,18 +36,49 @@ export {
   maximumIniBytes,
   parseIni,
 } from './ini.ts';
-export type { LogFields, Logger, LogValue, Severity } from './log.ts';
+export {
+  encodeJournalEntry,
+  journalSocketPath,
+  journalTransport,
+  type SendDatagram,
+  stderrIsJournal,
+} from './journal-transport.ts';
+export {
+  createLogger,
+  type LogEntry,
+  type Logger,
+  type LoggerOptions,
+  type LogTransport,
+  priorityOf,
+  type Severity,
+  silentLogger,
+} from './log.ts';
 export { definedEvents, defineEvent, type EventDefinition } from './log-event.ts';
-export type { Counter, CreateMetrics, Gauge, Histogram, Labels, MetricOptions, Metrics } from './metrics.ts';
+export type { LogField, LogFields, LogValue } from './log-field.ts';
+export {
+  type Counter,
+  type CreateMetricsOptions,
+  createMetrics,
+  type Gauge,
+  type GaugeOptions,
+  type Histogram,
+  type HistogramOptions,
+  type Labels,
+  type MetricOptions,
+  type Metrics,
+  openMetricsContentType,
+} from './metrics.ts';
+export { createMetricsServer } from './metrics-server.ts';
 export { createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.ts';
-export { runService } from './service.ts';
-export type {
-  RunningService,
-  ServiceContext,
-  ServiceDefinition,
-  ServiceSockets,
-  UnixSocketOptions,
-} from './service-definition.ts';
+export { runService, type ServiceSection, serviceSchema, serviceSection } from './service.ts';
+export type { RunningService, ServiceContext, ServiceDefinition } from './service-definition.ts';
+export {
+  createServiceSockets,
+  type OwnedSockets,
+  type ServiceSockets,
+  type UnixSocketOptions,
+} from './service-sockets.ts';
+export { stderrTransport } from './stderr-transport.ts';
 export { formatTimeSpan, parseTimeSpan } from './time-span.ts';
 export {
   type ErrorBody,
