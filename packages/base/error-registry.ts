@@ -56,6 +56,7 @@ export const errorRegistry = {
   XOS_CREDENTIAL_NOT_YET_VALID: row(5, 401, 'The certificate of {subject} is valid only from {notBefore}. Check the clock of this host'),
   XOS_CREDENTIAL_REVOKED: row(5, 401, 'The certificate of {subject} (serial {serial}) was revoked at {revokedAt}: {reason}'),
   XOS_CREDENTIAL_PASSPHRASE: row(5, 401, 'The passphrase does not open the key of {name}'),
+  XOS_CREDENTIAL_PASSPHRASE_NEEDED: row(5, 401, 'The key of {name} is encrypted; give its passphrase'),
   XOS_CREDENTIAL_NO_KEY: row(5, 401, 'The credential {name} has no private key that fits its certificate'),
   XOS_CREDENTIAL_PROOF_FAILED: row(5, 401, '{subject} did not prove possession of the private key: {reason}'),
   XOS_CREDENTIAL_IDENTITY: row(5, 403, 'The certificate belongs to {actual}, but {wanted} wants to log in'),
@@ -64,6 +65,8 @@ export const errorRegistry = {
   XOS_CHAIN_UNTRUSTED: row(5, 401, 'The certificate chain of {subject} ends at {issuer}, which is no trust anchor of this host'),
   XOS_CHAIN_SIGNING_POLICY: row(5, 401, '{issuer} may not sign {subject}: its signing policy forbids it'),
   XOS_CRL_UNUSABLE: row(5, 401, 'Revocation of certificates by {issuer} cannot be checked: {reason}'),
+  XOS_PROXY_REFUSED: row(5, 400, 'No proxy can be made from the credential of {subject}: {reason}'),
+  XOS_SSH_CERTIFICATE_REFUSED: row(5, 401, 'The SSH certificate {keyId} (serial {serial}) is refused: {reason}'),
   XOS_CSR_BAD: row(2, 400, 'The certificate request is refused: {reason}'),
   XOS_KEY_WEAK: row(5, 400, 'The key {actual} is too weak; use {wanted}'),
 
