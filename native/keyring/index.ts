@@ -216,7 +216,7 @@ export function requestKey(type: string, description: string, destination: KeySe
  * @param calloutInfo passed to the program, at most 4,095 bytes
  * @throws ENOKEY when no program answers, EKEYREJECTED …
  */
-export function requestKeyByUpcall(
+export async function requestKeyByUpcall(
   type: string,
   description: string,
   calloutInfo: string,

@@ -46,22 +46,22 @@ function load(): NssAddon {
 const addon: NssAddon = load();
 
 /** @param name at most 4,096 bytes, no NUL */
-export function getpwnam(name: string): Promise<PasswdEntry | null> {
+export async function getpwnam(name: string): Promise<PasswdEntry | null> {
   return addon.getpwnam(name);
 }
 
 /** @param uid 0 to 4,294,967,295 */
-export function getpwuid(uid: number): Promise<PasswdEntry | null> {
+export async function getpwuid(uid: number): Promise<PasswdEntry | null> {
   return addon.getpwuid(uid);
 }
 
 /** @param name at most 4,096 bytes, no NUL */
-export function getgrnam(name: string): Promise<GroupEntry | null> {
+export async function getgrnam(name: string): Promise<GroupEntry | null> {
   return addon.getgrnam(name);
 }
 
 /** @param gid 0 to 4,294,967,295 */
-export function getgrgid(gid: number): Promise<GroupEntry | null> {
+export async function getgrgid(gid: number): Promise<GroupEntry | null> {
   return addon.getgrgid(gid);
 }
 
@@ -70,6 +70,6 @@ export function getgrgid(gid: number): Promise<GroupEntry | null> {
  * `gid` alone; the call has no way to tell that a module failed.
  * @throws SystemError ERANGE at more than 65,536 groups, the kernel's own limit
  */
-export function getgrouplist(user: string, gid: number): Promise<readonly number[]> {
+export async function getgrouplist(user: string, gid: number): Promise<readonly number[]> {
   return addon.getgrouplist(user, gid);
 }

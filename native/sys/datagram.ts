@@ -55,6 +55,9 @@ export function bindDatagram(address: string): number {
  * Waits for the next datagram.
  * @throws SystemError ETIMEDOUT; EMSGSIZE
  */
-export function receiveDatagram(descriptor: number, options: ReceiveDatagramOptions = {}): Promise<Datagram> {
+export async function receiveDatagram(
+  descriptor: number,
+  options: ReceiveDatagramOptions = {},
+): Promise<Datagram> {
   return addon.receiveDatagram(descriptor, options.timeoutMs ?? 5_000, options.maxBytes ?? 262_144);
 }

@@ -36,7 +36,11 @@ export interface ReceiveMessageOptions {
  * larger than allowed; EPROTO when it does not end where it said or has too many descriptors. Whatever fails, received
  * descriptors are closed.
  */
-export function request(address: string, bytes: Uint8Array, options: RequestOptions = {}): Promise<Message> {
+export async function request(
+  address: string,
+  bytes: Uint8Array,
+  options: RequestOptions = {},
+): Promise<Message> {
   return addon.request(
     address,
     bytes,
@@ -55,7 +59,7 @@ export function request(address: string, bytes: Uint8Array, options: RequestOpti
  * @returns null when the peer closed without sending anything
  * @throws SystemError as {@link request}
  */
-export function receiveMessage(
+export async function receiveMessage(
   descriptor: number,
   options: ReceiveMessageOptions = {},
 ): Promise<Message | null> {

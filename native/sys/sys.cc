@@ -1,0 +1,18 @@
+#include "sys.h"
+
+static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+    try {
+        env.SetInstanceData(new xos::SysState(env));
+    } catch (const xos::SystemFailure &failure) {
+        throw xos::ToError(env, failure);
+    }
+    xos::ExportSocket(exports);
+    xos::ExportMessage(exports);
+    xos::ExportDatagram(exports);
+    xos::ExportFile(exports);
+    xos::ExportXattr(exports);
+    xos::ExportProcess(exports);
+    return exports;
+}
+
+NODE_API_MODULE(sys, Initialize)
