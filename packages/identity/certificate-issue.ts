@@ -1,21 +1,31 @@
 import type { KeyObject } from 'node:crypto';
+import { XosError } from '@xtreemos/base';
 import type { Certificate } from './certificate.ts';
-import { unbuilt } from './unbuilt.ts';
-import type { AuthorityKind, HostBinding, HostRole, VoMembership } from './xos-extension.ts';
+import { authorityKeyIdentifierOf, buildCertificate, type IssuedCertificate } from './certificate-build.ts';
+import { encodeName } from './distinguished-name.ts';
+import { purposeOid } from './object-identifiers.ts';
+import { publicKeyInfo } from './public-key.ts';
+import {
+  type AuthorityKind,
+  fqanPattern,
+  guidPattern,
+  type HostBinding,
+  type HostRole,
+  hostnamePattern,
+  hostRoles,
+  userPattern,
+  type VoMembership,
+  voOfFqan,
+  voPattern,
+  type XosExtensions,
+} from './xos-extension.ts';
+
+export type { IssuedCertificate } from './certificate-build.ts';
 
 /** A certificate authority as it signs: its certificate and private key (ECDSA P-256 unless chosen otherwise). */
 export interface Issuer {
   readonly certificate: Certificate;
   readonly key: KeyObject;
-}
-
-/** What issuing gives back. `parseCertificate(der)` reads it, `certificatePem(issued)` prints it. */
-export interface IssuedCertificate {
-  readonly der: Buffer;
-  /** 128 random bits, lower-case hex without leading zeros; the same form as Certificate.serial and CRLs. */
-  readonly serial: string;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
 }
 
 /** Lifetime counts from `now` (default the clock); notBefore is set 300 s earlier, for clocks that lag. */
@@ -24,16 +34,37 @@ export interface Lifetime {
   readonly lifetimeSeconds: number;
 }
 
-/** `/O=XtreemOS/CN=<domain> root`, self-signed, pathLen 1, or none with `pathLength: undefined` given. */
+/** How much earlier than `now` a certificate begins. */
+const backdatedMs = 300_000;
+
+/** The first attribute of every subject of ours. */
+export const organization = 'XtreemOS';
+
+/** `/O=XtreemOS/CN=<domain> root`, self-signed. `pathLength` defaults to 1: intermediates, and nothing between. */
 export function issueRootCertificate(
   request: Lifetime & { readonly key: KeyObject; readonly domain: string; readonly pathLength?: number },
 ): IssuedCertificate {
-  return unbuilt(`issueRootCertificate ${request.domain}`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,50}$/.test(request.domain)) refuse('trust domain', request.domain);
+  const name = encodeName([
+    ['O', organization],
+    ['CN', `${request.domain} root`],
+  ]);
+  return buildCertificate({
+    subject: name,
+    issuer: name,
+    ...validity(request),
+    subjectPublicKeyInfo: publicKeyInfo(request.key),
+    signingKey: request.key,
+    authorityKeyIdentifier: undefined,
+    authority: { pathLength: request.pathLength ?? 1 },
+    keyUsage: ['keyCertSign', 'cRLSign'],
+  });
 }
 
 /**
  * `/O=XtreemOS/OU=<vo>/CN=CDA|RCA` (SERVICE: `/O=XtreemOS/OU=services/CN=SERVICE`), pathLen 0, with the VO extension:
  * nothing below may name another VO. `vos` may list several where one authority serves several VOs; the first names OU.
+ * A SERVICE authority has none.
  */
 export function issueIntermediateCertificate(
   request: Lifetime & {
@@ -44,7 +75,21 @@ export function issueIntermediateCertificate(
     readonly crlUrls?: readonly string[];
   },
 ): IssuedCertificate {
-  return unbuilt(`issueIntermediateCertificate ${request.kind}`);
+  const { kind, vos } = request;
+  for (const vo of vos) if (!voPattern.test(vo)) refuse('VO id', vo);
+  if ((kind === 'SERVICE') !== (vos.length === 0)) refuse(`VOs of a ${kind}`, vos.join(' '));
+  return buildCertificate({
+    ...below(request),
+    subject: encodeName([
+      ['O', organization],
+      ['OU', vos[0] ?? 'services'],
+      ['CN', kind],
+    ]),
+    authority: { pathLength: 0 },
+    keyUsage: ['keyCertSign', 'cRLSign'],
+    crlUrls: request.crlUrls ?? [],
+    xos: kind === 'SERVICE' ? { authority: kind } : { authority: kind, vos },
+  });
 }
 
 export interface UserCertificateRequest extends Lifetime {
@@ -61,14 +106,51 @@ export interface UserCertificateRequest extends Lifetime {
 
 /** The XOS certificate: `/O=XtreemOS/OU=<vo>/CN=<user>`. notAfter is capped by the issuer's. */
 export function issueUserCertificate(request: UserCertificateRequest): IssuedCertificate {
-  return unbuilt(`issueUserCertificate ${request.user}`);
+  return issuePersonal(request, {});
 }
 
 /** As a user certificate, good only on one host (extension .1.7): for logins that had no X.509 key. */
 export function issueSessionCertificate(
   request: UserCertificateRequest & { readonly host: HostBinding },
 ): IssuedCertificate {
-  return unbuilt(`issueSessionCertificate ${request.user}`);
+  const { hostGuid, hostname } = request.host;
+  checkHost(hostGuid, hostname);
+  return issuePersonal(request, { session: { hostGuid, hostname } });
+}
+
+function issuePersonal(request: UserCertificateRequest, extra: XosExtensions): IssuedCertificate {
+  const { issuer, guid, user, memberships } = request;
+  if (!guidPattern.test(guid)) refuse('GUID', guid);
+  if (!userPattern.test(user) || user.length > 64) refuse('user name', user);
+  demandAuthority(issuer, 'CDA');
+  const permitted = issuer.certificate.xos.vos ?? [];
+  for (const { vo, fqans, primaryFqan } of memberships) {
+    if (!permitted.includes(vo)) refuse(`VO for ${issuer.certificate.subject.rfc4514}`, vo);
+    for (const fqan of fqans)
+      if (!fqanPattern.test(fqan) || voOfFqan(fqan) !== vo) refuse(`FQAN of VO ${vo}`, fqan);
+    if (new Set(fqans).size !== fqans.length) refuse(`list of FQANs of VO ${vo}`, fqans.join(' '));
+    if (!fqans.includes(primaryFqan)) refuse(`primary FQAN of VO ${vo}`, primaryFqan);
+  }
+  const vos = memberships.map(({ vo }) => vo);
+  const [home] = vos;
+  if (home === undefined || new Set(vos).size !== vos.length) refuse('list of VOs', vos.join(' '));
+  return buildCertificate({
+    ...below(request),
+    subject: encodeName([
+      ['O', organization],
+      ['OU', home],
+      ['CN', user],
+    ]),
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: [purposeOid.clientAuth],
+    xos: {
+      guid,
+      vos,
+      fqans: memberships.flatMap(({ fqans }) => fqans),
+      primaryFqans: memberships.map(({ primaryFqan }) => primaryFqan),
+      ...extra,
+    },
+  });
 }
 
 /** A host's certificate for one role: `/O=XtreemOS/OU=<vo>/OU=hosts/CN=<hostname>`, TLS server and client. */
@@ -88,7 +170,23 @@ export function issueHostCertificate(
     readonly ipAddresses?: readonly string[];
   },
 ): IssuedCertificate {
-  return unbuilt(`issueHostCertificate ${request.hostname}`);
+  const { issuer, vo, role, hostGuid, hostname } = request;
+  if (role === 'vo' || !hostRoles.includes(role)) refuse('host role of a VO', role);
+  checkHost(hostGuid, hostname);
+  demandAuthority(issuer, 'RCA');
+  if (!(issuer.certificate.xos.vos ?? []).includes(vo))
+    refuse(`VO for ${issuer.certificate.subject.rfc4514}`, vo);
+  return buildCertificate({
+    ...below(request),
+    subject: encodeName([
+      ['O', organization],
+      ['OU', vo],
+      ['OU', 'hosts'],
+      ['CN', hostname],
+    ]),
+    ...tlsServer(request),
+    xos: { vos: [vo], hostRole: role, hostGuid },
+  });
 }
 
 /** TLS certificate of a VO service: role `vo`, `/O=XtreemOS/OU=services/CN=<hostname>`, under a root or SERVICE authority. */
@@ -101,5 +199,75 @@ export function issueServiceCertificate(
     readonly ipAddresses?: readonly string[];
   },
 ): IssuedCertificate {
-  return unbuilt(`issueServiceCertificate ${request.hostname}`);
+  const { issuer, hostname } = request;
+  if (!hostnamePattern.test(hostname)) refuse('host name', hostname);
+  if (issuer.certificate.xos.authority !== undefined) demandAuthority(issuer, 'SERVICE');
+  return buildCertificate({
+    ...below(request),
+    subject: encodeName([
+      ['O', organization],
+      ['OU', 'services'],
+      ['CN', hostname],
+    ]),
+    ...tlsServer(request),
+    xos: { hostRole: 'vo' },
+  });
+}
+
+function tlsServer(request: {
+  readonly hostname: string;
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+}) {
+  for (const name of request.dnsNames ?? []) if (!hostnamePattern.test(name)) refuse('DNS name', name);
+  return {
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: [purposeOid.serverAuth, purposeOid.clientAuth],
+    dnsNames: [...new Set([request.hostname, ...(request.dnsNames ?? [])])],
+    ipAddresses: request.ipAddresses ?? [],
+  } as const;
+}
+
+/** What every certificate below an issuer takes from it; the end is capped by the issuer's own. */
+function below(request: Lifetime & { readonly issuer: Issuer; readonly publicKey: KeyObject }) {
+  const { certificate, key } = request.issuer;
+  const { notBefore, notAfter } = validity(request);
+  return {
+    issuer: certificate.subject.der,
+    signingKey: key,
+    authorityKeyIdentifier: authorityKeyIdentifierOf(certificate),
+    subjectPublicKeyInfo: publicKeyInfo(request.publicKey),
+    notBefore,
+    notAfter: notAfter > certificate.notAfter ? certificate.notAfter : notAfter,
+  } as const;
+}
+
+function validity({ now = new Date(), lifetimeSeconds }: Lifetime): {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+} {
+  if (!Number.isFinite(lifetimeSeconds) || lifetimeSeconds < 1)
+    refuse('lifetime in seconds', String(lifetimeSeconds));
+  return {
+    notBefore: new Date(now.getTime() - backdatedMs),
+    notAfter: new Date(now.getTime() + lifetimeSeconds * 1000),
+  };
+}
+
+function demandAuthority(issuer: Issuer, kind: AuthorityKind): void {
+  const actual = issuer.certificate.xos.authority ?? 'none';
+  if (actual !== kind) {
+    const reason = `the issuer ${issuer.certificate.subject.rfc4514} has authority ${actual}, ${kind} is needed`;
+    throw new XosError('XOS_INPUT_BAD', { what: 'issuer', where: 'extension .1.8', reason });
+  }
+}
+
+function checkHost(hostGuid: string, hostname: string): void {
+  if (!guidPattern.test(hostGuid)) refuse('host GUID', hostGuid);
+  if (!hostnamePattern.test(hostname)) refuse('host name', hostname);
+}
+
+function refuse(what: string, value: string): never {
+  const reason = `${JSON.stringify(value.slice(0, 200))} is not accepted`;
+  throw new XosError('XOS_INPUT_BAD', { what, where: 'the certificate to issue', reason });
 }

@@ -43,6 +43,7 @@ export {
   writePkcs12,
 } from './credential.ts';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.ts';
+export { subjectHash } from './distinguished-name.ts';
 export type { ValidatedHost, ValidatedPath, ValidatedUser, ValidationOptions } from './path-validation.ts';
 export { validatePath } from './path-validation.ts';
 export type { Challenge, ChallengeStore } from './possession-proof.ts';
@@ -80,9 +81,8 @@ export type { TrustAnchor, TrustDirectories, TrustStore, TrustStoreProblem } fro
 export {
   makeTrustStore,
   openTrustDirectories,
-  subjectHash,
   writeCrl,
   writeTrustAnchor,
 } from './trust-store.ts';
 export type { AuthorityKind, HostBinding, HostRole, VoMembership, XosExtensions } from './xos-extension.ts';
-export { hostRoles } from './xos-extension.ts';
+export { authorityKinds, hostRoles } from './xos-extension.ts';

@@ -82,8 +82,3 @@ export async function writeCrl(
 ): Promise<{ readonly file: string; readonly written: boolean }> {
   return unbuilt(`writeCrl ${directory} ${'der' in crl}`);
 }
-
-/** OpenSSL's subject hash, 8 hex digits: the name of the anchor's files. */
-export function subjectHash(name: DistinguishedName): string {
-  return unbuilt(`subjectHash ${name.oneline}`);
-}
