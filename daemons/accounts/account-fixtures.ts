@@ -41,7 +41,7 @@ export function siteRules(changes: Partial<MembershipRules> = {}): MembershipRul
     local: noLocalAccounts,
     nowMs: 1_700_000_000_000,
     tombstoneMs: 365 * 86_400_000,
-    poolQuarantineMs: 3_600_000,
+    localQuarantineMs: 3_600_000,
     ...changes,
   };
 }

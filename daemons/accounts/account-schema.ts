@@ -38,8 +38,7 @@ export const MIGRATIONS: readonly string[] = [
     shell TEXT,
     PRIMARY KEY (vo, user)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX assignment_uid ON assignment (uid);
-  CREATE UNIQUE INDEX assignment_exclusive_uid ON assignment (uid) WHERE kind <> 'static';
+  CREATE UNIQUE INDEX assignment_uid ON assignment (uid);
 
   CREATE TABLE vo_group (
     vo TEXT NOT NULL,
@@ -61,7 +60,7 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX lease_member ON lease (vo, user);
-  CREATE UNIQUE INDEX lease_exclusive_uid ON lease (uid) WHERE kind <> 'static';
+  CREATE UNIQUE INDEX lease_uid ON lease (uid);
   CREATE INDEX lease_expiry ON lease (expires_at);
 
   CREATE TABLE tombstone (

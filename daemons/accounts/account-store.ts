@@ -65,10 +65,10 @@ export class AccountStore {
     return row && assignmentFromRow(row);
   }
 
-  /** Inverse map; undefined also for a static account that several members share: it says nothing about a person. */
+  /** Inverse map. */
   byUid(uid: number): Assignment | undefined {
-    const rows = this.database.all('SELECT * FROM assignment WHERE uid = ? LIMIT 2', uid);
-    return rows.length === 1 && rows[0] !== undefined ? assignmentFromRow(rows[0]) : undefined;
+    const row = this.database.get('SELECT * FROM assignment WHERE uid = ?', uid);
+    return row && assignmentFromRow(row);
   }
 
   assignments(vo?: string): Assignment[] {
@@ -121,7 +121,7 @@ export class AccountStore {
       const present = this.leaseOf(vo, user);
       if (present !== undefined)
         return { lease: this.#prolong(present, assignment, expiresAtMs), made: false };
-      if (assignment.kind !== 'static') this.#refuseUidInUse(assignment);
+      this.#refuseUidInUse(assignment);
       const lease: Lease = {
         leaseId: randomUUID(),
         vo,
@@ -266,10 +266,7 @@ export class AccountStore {
   }
 
   #refuseUidInUse(assignment: Assignment): void {
-    const other = this.database.get(
-      "SELECT login FROM lease WHERE uid = ? AND kind <> 'static'",
-      assignment.uid,
-    );
+    const other = this.database.get('SELECT login FROM lease WHERE uid = ?', assignment.uid);
     if (other === undefined) return;
     throw new XosError('XOS_LEASE_CONFLICT', {
       account: `uid ${assignment.uid}`,

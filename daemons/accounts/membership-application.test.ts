@@ -139,27 +139,34 @@ test('once its tombstone has gone a name may be given again', async (context) =>
   assert.equal(store.byIdentity(VO, 'alice')?.guid, 'another-person');
 });
 
-test('a static mapping gives the local account, never one below 1000, and shares no inverse answer', async (context) => {
+test('a static mapping gives the local account to one member, and only a managed uid', async (context) => {
   const store = aStore(context);
   const rules = siteRules({
     mapping: parseMappingRules(
-      `user alice@${VO} static shared\nuser bob@${VO} static shared\nvo * static daemon`,
+      `user alice@${VO} static own\nuser bob@${VO} static own\nuser carol@${VO} static person\nvo * static nobody`,
       'm',
     ),
-    local: localAccounts(localAccount('shared', 1500), localAccount('daemon', 2)),
+    local: localAccounts(localAccount('own', USERS.first + 5), localAccount('person', 1000)),
   });
   const changes = await applyMembership(
     store.database,
-    aMembership(['alice', 'bob', 'carol']),
+    aMembership(['alice', 'bob', 'carol', 'dan']),
     rules,
     nothingForeign,
   );
-  assert.deepEqual(
-    ['alice', 'bob'].map((user) => store.byIdentity(VO, user)?.uid),
-    [1500, 1500],
+  assert.equal(store.byUid(USERS.first + 5)?.user, 'alice');
+  assert.equal(store.byIdentity(VO, 'alice')?.home, '/home/own');
+  const refusals = new Map(changes.refused.map(({ user, refusal }) => [user, refusal ?? '']));
+  assert.match(refusals.get('bob') ?? '', /another member's/);
+  assert.match(refusals.get('carol') ?? '', /uid 1000, outside/);
+  assert.match(refusals.get('dan') ?? '', /does not exist/);
+  const again = await applyMembership(
+    store.database,
+    aMembership(['alice', 'bob', 'carol', 'dan']),
+    rules,
+    nothingForeign,
   );
-  assert.match(changes.refused[0]?.refusal ?? '', /uid 2; grid accounts are 1000 or above/);
-  assert.equal(store.byUid(1500), undefined);
+  assert.equal(again.visible, false);
 });
 
 test('pool accounts are exclusive, rest after use, and are then given to the next', async (context) => {
@@ -182,7 +189,7 @@ test('pool accounts are exclusive, rest after use, and are then given to the nex
   await applyMembership(store.database, without, rules, nothingForeign);
   await applyMembership(store.database, without, rules, nothingForeign);
   assert.equal(store.byIdentity(VO, 'carol'), undefined);
-  await store.forgetTombstones(rules.nowMs + rules.poolQuarantineMs);
+  await store.forgetTombstones(rules.nowMs + rules.localQuarantineMs);
   await applyMembership(store.database, without, rules, nothingForeign);
   assert.equal(store.byIdentity(VO, 'carol')?.localName, 'grid2');
 });

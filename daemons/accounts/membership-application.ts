@@ -1,6 +1,6 @@
 import { XosError } from '@xtreemos/base';
 import type { AccountDatabase } from './account-database.ts';
-import { type Assignment, assignmentFromRow, type MemberRecord } from './account-records.ts';
+import type { Assignment, MemberRecord } from './account-records.ts';
 import {
   type ForeignIds,
   type MembershipPlan,
@@ -168,18 +168,15 @@ function endAssignment(
     vo,
     user,
   );
-  if (kind === 'static') return;
-  // A pool account goes to somebody else after a short rest: that is what a pool is for.
-  const restMs = kind === 'pool' ? rules.poolQuarantineMs : rules.tombstoneMs;
+  // A local account goes to somebody else after a short rest: that is what a pool is for.
+  const restMs = kind === 'dynamic' ? rules.tombstoneMs : rules.localQuarantineMs;
   buryOnce(database, 'uid', String(assignment.uid), vo, user, assignment.guid, rules.nowMs + restMs);
 }
 
 function insertAssignment(database: AccountDatabase, assignment: Assignment): void {
   const { vo, user } = assignment;
   database.run("DELETE FROM tombstone WHERE kind = 'name' AND value = ?", `${user}@${vo}`);
-  if (assignment.kind !== 'static') {
-    database.run("DELETE FROM tombstone WHERE kind = 'uid' AND value = ?", String(assignment.uid));
-  }
+  database.run("DELETE FROM tombstone WHERE kind = 'uid' AND value = ?", String(assignment.uid));
   database.run(
     `INSERT INTO assignment (vo, user, guid, login, kind, local_name, uid, gid, home, shell)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -220,9 +217,4 @@ function renameLogins(database: AccountDatabase, vo: string, alias: string): voi
   for (const table of ['assignment', 'lease', 'session']) {
     database.run(`UPDATE ${table} SET login = user || '@' || ? WHERE vo = ?`, alias, vo);
   }
-}
-
-/** Every assignment of a uid, also those that share a static account. */
-export function assignmentsOfUid(database: AccountDatabase, uid: number): Assignment[] {
-  return database.all('SELECT * FROM assignment WHERE uid = ?', uid).map(assignmentFromRow);
 }

@@ -7,11 +7,11 @@ import {
   memberFromRow,
 } from './account-records.ts';
 import { firstFreeId, type IdRange, preferredGid, preferredUid } from './id-assignment.ts';
-import type { LocalAccounts } from './local-accounts.ts';
+import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
 import { type MappingRules, mappingFor } from './mapping-rules.ts';
 import { EVERYONE, groupName, groupPaths, LOGIN_NAME_BYTES } from './member-names.ts';
 import type { VerifiedMembership } from './membership-application.ts';
-import { nextPoolAccount } from './pool-accounts.ts';
+import { poolAccounts } from './pool-accounts.ts';
 
 /** What this site decides about accounts, at one moment. */
 export interface MembershipRules {
@@ -22,8 +22,8 @@ export interface MembershipRules {
   readonly nowMs: number;
   /** How long names and ids of those who left stay reserved. */
   readonly tombstoneMs: number;
-  /** How long a pool account rests before the next member gets it. */
-  readonly poolQuarantineMs: number;
+  /** How long a local account (pool, static) rests before the next member gets it. */
+  readonly localQuarantineMs: number;
 }
 
 /** Ids that a name service of this host knows, other than ours and the local files. */
@@ -43,9 +43,6 @@ export interface MembershipPlan {
   readonly aliasChanged: boolean;
   readonly visible: boolean;
 }
-
-/** The lowest uid that a static mapping may name: below it are the system's own accounts (adduser.conf, login.defs). */
-export const LOWEST_STATIC_UID = 1000;
 
 type Account = Omit<Assignment, 'vo' | 'user' | 'guid' | 'login'>;
 type Choice = { readonly account: Account } | { readonly refusal: string };
@@ -159,7 +156,7 @@ class AccountChoice {
       case 'refuse':
         return { refusal: mapping.reason };
       case 'static':
-        return this.#staticAccount(mapping.localName);
+        return this.#staticAccount(mapping.localName, present);
       case 'pool':
         return this.#poolAccount(mapping.prefix, present);
       case 'dynamic':
@@ -167,39 +164,36 @@ class AccountChoice {
     }
   }
 
-  #staticAccount(localName: string): Choice {
+  #staticAccount(localName: string, present: Assignment | undefined): Choice {
     const account = this.#rules.local.byName.get(localName);
-    if (account === undefined)
+    if (account === undefined) {
       return { refusal: `mapping.conf names the local account ${localName}, which does not exist` };
-    if (account.uid < LOWEST_STATIC_UID) {
-      return {
-        refusal: `the local account ${localName} has uid ${account.uid}; grid accounts are ${LOWEST_STATIC_UID} or above`,
-      };
     }
-    const { uid, gid, home, shell } = account;
-    return { account: { kind: 'static', localName, uid, gid, home, shell } };
+    const unfit = unfitLocalAccount(account, this.#rules);
+    if (unfit !== undefined) return { refusal: unfit };
+    if (present?.uid !== account.uid && this.#isTaken(account.uid)) {
+      return { refusal: `the local account ${localName} is another member's, or rests after its last one` };
+    }
+    return this.#give('static', account);
   }
 
   #poolAccount(prefix: string, present: Assignment | undefined): Choice {
-    const { local, userRange } = this.#rules;
+    const { local } = this.#rules;
     if (present?.kind === 'pool' && isOfPool(present.localName, prefix)) {
       const account = local.byName.get(present.localName);
-      if (account?.uid === present.uid)
-        return { account: { kind: 'pool', localName: account.name, ...idsOf(account) } };
+      if (account?.uid === present.uid) return this.#give('pool', account);
     }
-    const account = nextPoolAccount(
-      local,
-      prefix,
-      userRange,
-      (uid) => this.#given.has(uid) || this.#isStored(uid),
+    const account = poolAccounts(local, prefix).find(
+      (candidate) => unfitLocalAccount(candidate, this.#rules) === undefined && !this.#isTaken(candidate.uid),
     );
-    if (account === undefined) {
-      return {
-        refusal: `no account of the pool ${prefix} is free, within ${userRange.first}-${userRange.last}`,
-      };
-    }
-    this.#given.add(account.uid);
-    return { account: { kind: 'pool', localName: account.name, ...idsOf(account) } };
+    return account === undefined
+      ? { refusal: `no account of the pool ${prefix} is free and fit` }
+      : this.#give('pool', account);
+  }
+
+  #give(kind: 'static' | 'pool', { name, uid, gid, home, shell }: LocalAccount): Choice {
+    this.#given.add(uid);
+    return { account: { kind, localName: name, uid, gid, home, shell } };
   }
 
   #dynamicAccount(member: MemberRecord, present: Assignment | undefined): Choice {
@@ -215,7 +209,7 @@ class AccountChoice {
         : firstFreeId(
             userRange,
             preferredUid(userRange, member.vo, member.user),
-            (id) => this.#given.has(id) || isForeign(id) || this.#isStored(id),
+            (id) => isForeign(id) || this.#isTaken(id),
           );
     if (uid === undefined) return { refusal: `no free uid is left in ${userRange.first}-${userRange.last}` };
     this.#given.add(uid);
@@ -249,9 +243,10 @@ class AccountChoice {
     return typeof guid === 'string' && guid !== member.guid ? guid : undefined;
   }
 
-  /** Assigned, resting, or still being cleaned of its last user. */
-  #isStored(uid: number): boolean {
+  /** Given in this plan, assigned, resting, or still being cleaned of its last user. */
+  #isTaken(uid: number): boolean {
     return (
+      this.#given.has(uid) ||
       this.#database.get('SELECT 1 AS x FROM assignment WHERE uid = ?', uid) !== undefined ||
       this.#database.get("SELECT 1 AS x FROM tombstone WHERE kind = 'uid' AND value = ?", String(uid)) !==
         undefined ||
@@ -314,8 +309,22 @@ function formerGid(
   return gid !== undefined && !rules.local.gids.has(gid) ? gid : undefined;
 }
 
-function idsOf(account: { uid: number; gid: number; home: string; shell: string }) {
-  return { uid: account.uid, gid: account.gid, home: account.home, shell: account.shell };
+/**
+ * Why a local account cannot be a grid account; undefined when it can. NSS modules and xos-helper touch managed ids only,
+ * so that neither a mistake here nor a wrong rule ever hands out root or a person's local account.
+ */
+function unfitLocalAccount(account: LocalAccount, rules: MembershipRules): string | undefined {
+  const { userRange, groupRange } = rules;
+  if (account.uid < userRange.first || account.uid > userRange.last) {
+    return `the local account ${account.name} has uid ${account.uid}, outside ${userRange.first}-${userRange.last}`;
+  }
+  const isManagedGroup = account.gid >= groupRange.first && account.gid <= groupRange.last;
+  if (account.gid !== account.uid && !isManagedGroup) {
+    return `the local account ${account.name} has gid ${account.gid}, neither its uid nor in ${groupRange.first}-${groupRange.last}`;
+  }
+  return account.home.startsWith('/') && account.shell.startsWith('/')
+    ? undefined
+    : `the local account ${account.name} has no absolute home and shell`;
 }
 
 function isOfPool(localName: string, prefix: string): boolean {

@@ -1,25 +1,12 @@
-import type { IdRange } from './id-assignment.ts';
 import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
-
-/**
- * The first free account of a pool: local accounts named prefix and a number, in the order of the number. Only uids of
- * the managed range count, because what cleans an account after its lease touches no other uid.
- */
-export function nextPoolAccount(
-  local: LocalAccounts,
-  prefix: string,
-  range: IdRange,
-  taken: (uid: number) => boolean,
-): LocalAccount | undefined {
-  return poolAccounts(local, prefix).find(
-    ({ uid }) => uid >= range.first && uid <= range.last && !taken(uid),
-  );
-}
 
 const sortedPools = new WeakMap<LocalAccounts, Map<string, readonly LocalAccount[]>>();
 
-/** Sorted once per reading of the local files: a list of 10,000 members asks 10,000 times. */
-function poolAccounts(local: LocalAccounts, prefix: string): readonly LocalAccount[] {
+/**
+ * Local accounts named prefix and a number, in the order of the number. Sorted once per reading of the local files: a
+ * list of 10,000 members asks 10,000 times.
+ */
+export function poolAccounts(local: LocalAccounts, prefix: string): readonly LocalAccount[] {
   const pools = sortedPools.get(local) ?? new Map<string, readonly LocalAccount[]>();
   sortedPools.set(local, pools);
   let pool = pools.get(prefix);
