@@ -58,8 +58,12 @@ export interface SessionRecord {
   readonly leaderStart: string;
   readonly openedAtMs: number;
   readonly credentialExpiresAtMs?: number;
-  /** `issuer DN hash:serial` of the end-entity certificate behind the session, for revocation. */
-  readonly certificate?: string;
+  /** Kernel key that holds the credential; absent when the module made none. */
+  readonly keySerial?: number;
+  /** PEM chain of the person's certificate behind the session, judged again whenever a CRL arrives. */
+  readonly chain?: string;
+  /** Decimal serial of the SSH certificate that logged in. */
+  readonly sshSerial?: string;
 }
 
 export interface VoRecord {
@@ -135,6 +139,21 @@ export function sessionFromRow(row: Row): SessionRecord {
     ...(row['credential_expires_at'] === null
       ? {}
       : { credentialExpiresAtMs: Number(row['credential_expires_at']) }),
-    ...(row['certificate'] === null ? {} : { certificate: String(row['certificate']) }),
+    ...(row['key_serial'] === null ? {} : { keySerial: Number(row['key_serial']) }),
+    ...(row['chain'] === null ? {} : { chain: String(row['chain']) }),
+    ...(row['ssh_serial'] === null ? {} : { sshSerial: String(row['ssh_serial']) }),
   };
+}
+
+export function voFromRow(row: Row): VoRecord {
+  return {
+    vo: String(row['vo']),
+    alias: String(row['alias']),
+    version: Number(row['version']),
+    listExpiresAtMs: Number(row['list_expires_at']),
+  };
+}
+
+export function groupFromRow(row: Row): GroupRecord {
+  return { vo: String(row['vo']), path: String(row['path']), gid: Number(row['gid']) };
 }

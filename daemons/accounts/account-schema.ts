@@ -88,7 +88,9 @@ export const MIGRATIONS: readonly string[] = [
     leader_start TEXT NOT NULL,
     opened_at INTEGER NOT NULL,
     credential_expires_at INTEGER,
-    certificate TEXT
+    key_serial INTEGER,
+    chain TEXT,
+    ssh_serial TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX session_account ON session (vo, user, opened_at);
   CREATE INDEX session_uid ON session (uid, opened_at);

@@ -5,6 +5,7 @@ import {
   type Assignment,
   assignmentFromRow,
   type GroupRecord,
+  groupFromRow,
   type Lease,
   leaseFromRow,
   type MemberRecord,
@@ -12,6 +13,7 @@ import {
   type SessionRecord,
   sessionFromRow,
   type VoRecord,
+  voFromRow,
 } from './account-records.ts';
 
 export interface StoreCounts {
@@ -33,12 +35,17 @@ export class AccountStore {
   }
 
   vos(): VoRecord[] {
-    return this.database.all('SELECT * FROM vo ORDER BY vo').map((row) => ({
-      vo: String(row['vo']),
-      alias: String(row['alias']),
-      version: Number(row['version']),
-      listExpiresAtMs: Number(row['list_expires_at']),
-    }));
+    return this.database.all('SELECT * FROM vo ORDER BY vo').map(voFromRow);
+  }
+
+  vo(vo: string): VoRecord | undefined {
+    const row = this.database.get('SELECT * FROM vo WHERE vo = ?', vo);
+    return row && voFromRow(row);
+  }
+
+  voByAlias(alias: string): VoRecord | undefined {
+    const row = this.database.get('SELECT * FROM vo WHERE alias = ?', alias);
+    return row && voFromRow(row);
   }
 
   member(vo: string, user: string): MemberRecord | undefined {
@@ -79,10 +86,20 @@ export class AccountStore {
     return rows.map(assignmentFromRow);
   }
 
-  groups(): GroupRecord[] {
+  groups(vo: string): GroupRecord[] {
     return this.database
-      .all('SELECT vo, path, gid FROM vo_group ORDER BY vo, path')
-      .map((row) => ({ vo: String(row['vo']), path: String(row['path']), gid: Number(row['gid']) }));
+      .all('SELECT vo, path, gid FROM vo_group WHERE vo = ? ORDER BY path', vo)
+      .map(groupFromRow);
+  }
+
+  group(vo: string, path: string): GroupRecord | undefined {
+    const row = this.database.get('SELECT vo, path, gid FROM vo_group WHERE vo = ? AND path = ?', vo, path);
+    return row && groupFromRow(row);
+  }
+
+  groupByGid(gid: number): GroupRecord | undefined {
+    const row = this.database.get('SELECT vo, path, gid FROM vo_group WHERE gid = ?', gid);
+    return row && groupFromRow(row);
   }
 
   leaseOf(vo: string, user: string): Lease | undefined {
@@ -196,7 +213,7 @@ export class AccountStore {
       }
       this.database.run(
         `INSERT INTO session (session_id, vo, user, login, uid, service, tty, remote_host, leader_pid, leader_start,
-           opened_at, credential_expires_at, certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           opened_at, credential_expires_at, chain, ssh_serial) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         session.sessionId,
         session.vo,
         session.user,
@@ -209,8 +226,15 @@ export class AccountStore {
         session.leaderStart,
         session.openedAtMs,
         session.credentialExpiresAtMs ?? null,
-        session.certificate ?? null,
+        session.chain ?? null,
+        session.sshSerial ?? null,
       );
+    });
+  }
+
+  setSessionKey(sessionId: string, keySerial: number): Promise<void> {
+    return this.database.durably(() => {
+      this.database.run('UPDATE session SET key_serial = ? WHERE session_id = ?', keySerial, sessionId);
     });
   }
 

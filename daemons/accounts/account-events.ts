@@ -1,0 +1,33 @@
+import { defineEvent } from '@xtreemos/base';
+
+/** What xos-accounts writes to the journal; each has its MESSAGE_ID. */
+export const events = {
+  login: defineEvent('accounts.login'),
+  loginRefused: defineEvent('accounts.login-refused'),
+  accessRefused: defineEvent('accounts.access-refused'),
+  leaseMade: defineEvent('accounts.lease-made'),
+  leaseEnding: defineEvent('accounts.lease-ending'),
+  leaseEnded: defineEvent('accounts.lease-ended'),
+  cleanUpFailed: defineEvent('accounts.clean-up-failed'),
+  sessionOpened: defineEvent('accounts.session-opened'),
+  sessionClosed: defineEvent('accounts.session-closed'),
+  sessionReaped: defineEvent('accounts.session-reaped'),
+  sessionProblem: defineEvent('accounts.session-problem'),
+  revocation: defineEvent('accounts.revocation'),
+  voConnected: defineEvent('accounts.vo-connected'),
+  voLost: defineEvent('accounts.vo-lost'),
+  voGone: defineEvent('accounts.vo-gone'),
+  membershipApplied: defineEvent('accounts.membership-applied'),
+  membershipRefused: defineEvent('accounts.membership-refused'),
+  memberWithoutAccount: defineEvent('accounts.member-without-account'),
+  revocationListReceived: defineEvent('accounts.revocation-list-received'),
+  trustProblem: defineEvent('accounts.trust-problem'),
+  mapPublished: defineEvent('accounts.map-published'),
+  mapNotPublished: defineEvent('accounts.map-not-published'),
+  hostCertificateRenewed: defineEvent('accounts.host-certificate-renewed'),
+  hostCertificateNotRenewed: defineEvent('accounts.host-certificate-not-renewed'),
+  clientRefused: defineEvent('accounts.client-refused'),
+  requestFailed: defineEvent('accounts.request-failed'),
+  busUnavailable: defineEvent('accounts.bus-unavailable'),
+  configurationProblem: defineEvent('accounts.configuration-problem'),
+} as const;
