@@ -6,6 +6,6 @@ export { isGroupName, isLoginName, isManagedGid, isManagedUid } from './account-
 export { FrameReader } from './frame-reader.ts';
 export * from './generated/codec.ts';
 export { ModuleConnection } from './module-connection.ts';
-export { readNssMap } from './nss-map-reader.ts';
+export { checkNssMapHeader, nssMapHeaderBytes, readNssMap } from './nss-map-reader.ts';
 export { type NssMapContent, type NssMapGroup, type NssMapPasswd, writeNssMap } from './nss-map-writer.ts';
 export { ProtocolError } from './protocol-error.ts';

@@ -14,10 +14,16 @@ import {
 import type { NssMapContent, NssMapGroup, NssMapPasswd } from './nss-map-writer.ts';
 import { ProtocolError } from './protocol-error.ts';
 
-/** All of a map file, in its order, for tests and tools. Throws ProtocolError on a wrong checksum or impossible field. */
-export function readNssMap(file: Buffer): Required<NssMapContent> {
-  const view = new DataView(file.buffer, file.byteOffset, file.length);
-  if (file.length < headerBytes || file.toString('latin1', 0, 8) !== mapMagic) {
+/** The first bytes of a map file that `checkNssMapHeader` needs. */
+export const nssMapHeaderBytes = headerBytes;
+
+/**
+ * Magic, checksum, version and size of a map file of `fileBytes` bytes, from its first `nssMapHeaderBytes`.
+ * Throws ProtocolError.
+ */
+export function checkNssMapHeader(header: Buffer, fileBytes: number): void {
+  const view = new DataView(header.buffer, header.byteOffset, header.length);
+  if (header.length < headerBytes || header.toString('latin1', 0, 8) !== mapMagic) {
     throw new ProtocolError('this is not an NSS map');
   }
   if (view.getUint32(headerOffset.crc, true) !== crc32c(view, 0, headerOffset.crc)) {
@@ -26,9 +32,15 @@ export function readNssMap(file: Buffer): Required<NssMapContent> {
   const version = view.getUint32(headerOffset.version, true);
   if (version !== mapVersion)
     throw new ProtocolError(`the NSS map has version ${version}, not ${mapVersion}`);
-  if (view.getBigUint64(headerOffset.fileBytes, true) !== BigInt(file.length)) {
+  if (view.getBigUint64(headerOffset.fileBytes, true) !== BigInt(fileBytes)) {
     throw new ProtocolError('the NSS map has another size than its header says');
   }
+}
+
+/** All of a map file, in its order, for tests and tools. Throws ProtocolError on a wrong checksum or impossible field. */
+export function readNssMap(file: Buffer): Required<NssMapContent> {
+  checkNssMapHeader(file, file.length);
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
   return {
     passwd: [...records(file, view, headerOffset.passwdRegion, kindPasswd)].map((at) =>
       readPasswd(file, view, at),
