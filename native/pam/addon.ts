@@ -16,7 +16,7 @@ export interface NativeTransaction {
   run(call: number, flags: number): Promise<NativeOutcome>;
   getItem(item: number): Promise<NativeOutcome & { readonly value: string | null }>;
   setItem(item: number, value: string | null): Promise<NativeOutcome>;
-  getEnvironment(): Promise<readonly string[]>;
+  getEnvironment(): Promise<NativeOutcome & { readonly list: readonly string[] }>;
   putEnvironment(assignment: string): Promise<NativeOutcome>;
   /** null fails the conversation. An id that is no longer asked is ignored. */
   answer(conversation: number, responses: readonly (string | null)[] | null): void;
@@ -26,12 +26,12 @@ export interface NativeTransaction {
 
 interface PamAddon {
   /** `onConversation` is called for each conversation, which then waits for `answer`. */
-  create(
+  readonly Transaction: new (
     service: string,
     user: string | null,
     confdir: string | null,
     onConversation: (conversation: number, messages: readonly NativeMessage[]) => void,
-  ): NativeTransaction;
+  ) => NativeTransaction;
 }
 
 function load(): PamAddon {

@@ -55,7 +55,7 @@ export interface PamFlags {
 
 /**
  * One transaction. Its calls run one after another, in the order they were made; each rejects with {@link PamError}
- * when PAM refuses. End it in every case, with `end()` or `await using`.
+ * when PAM refuses, and with Error once the transaction has ended. End it in every case, with `end()` or `await using`.
  */
 export interface PamTransaction extends AsyncDisposable {
   authenticate(flags?: PamFlags): Promise<void>;
@@ -120,7 +120,7 @@ export async function startPam(options: PamOptions): Promise<PamTransaction> {
         return { style: known, text };
       }),
     );
-  const native: NativeTransaction = addon.create(
+  const native: NativeTransaction = new addon.Transaction(
     options.service,
     options.user ?? null,
     options.confdir ?? null,
@@ -131,7 +131,9 @@ export async function startPam(options: PamOptions): Promise<PamTransaction> {
         .catch(() => native.answer(id, null));
     },
   );
-  insist('pam_start', await native.start());
+  const started = await native.start();
+  if (started.status !== 0) await native.end();
+  insist('pam_start', started);
   const transaction = new Transaction(native);
   try {
     if (options.tty !== undefined) await transaction.setItem('tty', options.tty);
@@ -191,9 +193,10 @@ class Transaction implements PamTransaction {
   }
 
   async getEnvironment(): Promise<ReadonlyMap<string, string>> {
-    const assignments = await this.#native.getEnvironment();
+    const outcome = await this.#native.getEnvironment();
+    insist('pam_getenvlist', outcome);
     return new Map(
-      assignments.map((assignment) => {
+      outcome.list.map((assignment) => {
         const equals = assignment.indexOf('=');
         return [assignment.slice(0, equals), assignment.slice(equals + 1)];
       }),
