@@ -81,6 +81,7 @@ export {
 export { stderrTransport } from './stderr-transport.ts';
 export { formatTimeSpan, parseTimeSpan } from './time-span.ts';
 export {
+  type DbusErrorReply,
   type ErrorBody,
   errorFromBody,
   errorFromDbus,
@@ -88,7 +89,7 @@ export {
   isXosError,
   reasonOf,
   sentenceOf,
-  toDbusText,
+  toDbusError,
   toXosError,
   XosError,
 } from './xos-error.ts';

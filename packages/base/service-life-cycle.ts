@@ -71,7 +71,8 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
     .catch((error: unknown) => {
       const failure = toXosError(error, `starting ${program}`);
       // The one line on stderr names the reason; only a defect needs its stack as well.
-      if (failure.code === 'XOS_INTERNAL') logger.critical(events.defect, failure.message, { error: failure });
+      if (failure.code === 'XOS_INTERNAL')
+        logger.critical(events.defect, failure.message, { error: failure });
       throw failure;
     });
   const metricsSocket = loaded.service.MetricsSocket;

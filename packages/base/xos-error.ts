@@ -105,35 +105,36 @@ export function errorFromBody(
   return new XosError('XOS_REMOTE', { ...context, reason });
 }
 
-/** The error that a D-Bus error reply reports; `text` is the reply's first argument, see `toDbusText`. */
+/** A D-Bus error reply: its name and its arguments, see `toDbusError`. */
+export interface DbusErrorReply {
+  readonly name: string;
+  readonly message: string;
+  /** JSON; empty when the peer is none of ours. */
+  readonly details: string;
+}
+
+/** The error that a D-Bus error reply reports; XOS_REMOTE with `details.dbusName` when it is none of ours. */
 export function errorFromDbus(
-  name: string,
-  text: string,
+  reply: DbusErrorReply,
   context: { readonly peer: string; readonly attempt: string },
 ): XosError {
-  const code = errorCodeOfDbusName(name);
-  if (code !== undefined) {
-    const { details } = splitDbusText(text);
-    return fromPeer(code, details);
-  }
-  return new XosError('XOS_REMOTE', { ...context, reason: `${name}: ${text}` });
+  const code = errorCodeOfDbusName(reply.name);
+  if (code !== undefined) return fromPeer(code, parseDetails(reply.details));
+  const reason = reply.message === '' ? reply.name : reply.message;
+  return new XosError('XOS_REMOTE', { ...context, reason, dbusName: reply.name });
 }
 
-const detailsMark = '\nXOS-DETAILS ';
-
-/** What a D-Bus error reply carries: the sentence, and in a second line the details, for `errorFromDbus`. */
-export function toDbusText(error: XosError): string {
-  return `${error.message}${detailsMark}${JSON.stringify(error.details)}`;
+/** What a D-Bus error reply carries: the sentence for people, and the details for programs as a second argument. */
+export function toDbusError(error: XosError): DbusErrorReply {
+  return { name: error.dbusName, message: error.message, details: JSON.stringify(error.details) };
 }
 
-function splitDbusText(text: string): { readonly details: ErrorDetails } {
-  const at = text.indexOf(detailsMark);
-  if (at < 0) return { details: {} };
+function parseDetails(text: string): ErrorDetails {
   try {
-    const details: unknown = JSON.parse(text.slice(at + detailsMark.length));
-    return { details: isDetails(details) ? details : {} };
+    const details: unknown = JSON.parse(text);
+    return isDetails(details) ? details : {};
   } catch {
-    return { details: {} };
+    return {};
   }
 }
 

@@ -1,18 +1,18 @@
-export type {
-  CallOptions,
-  ConnectionOptions,
-  DbusConnection,
-  ExportedInterface,
-  ReceivedSignal,
-  SignalMatch,
+export type { CallOptions } from './bus-session.ts';
+export {
+  type ConnectionOptions,
+  connectBus,
+  type DbusConnection,
+  type ExportedInterface,
+  type PropertyAddress,
 } from './connection.ts';
-export { connectBus } from './connection.ts';
 export type {
   ArgumentSignatures,
   Caller,
-  DbusValue,
   InterfaceDefinition,
   MethodDefinition,
   PropertyDefinition,
-  Variant,
 } from './interface-definition.ts';
+export { type PrivateBus, startPrivateBus } from './private-bus.ts';
+export type { ReceivedSignal, SignalMatch } from './signal-subscriptions.ts';
+export { type DbusValue, type Variant, variant } from './value.ts';

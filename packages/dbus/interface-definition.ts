@@ -1,27 +1,9 @@
-/** A D-Bus interface described in data; `connection.exportInterface` serves it. */
-
-/** Values by signature: s o g string; b boolean; y n q i u d number; x t bigint; a* array; a{s*} object keyed by
- * string (other dictionaries: Map); () array; v `Variant`; ay Uint8Array. h is not supported. */
-export type DbusValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | Uint8Array
-  | Variant
-  | readonly DbusValue[]
-  | ReadonlyMap<string | number | bigint | boolean, DbusValue>
-  | { readonly [key: string]: DbusValue };
-
-export interface Variant {
-  readonly signature: string;
-  readonly value: DbusValue;
-}
+import type { DbusValue } from './value.ts';
 
 /** Named arguments in order: `{ account: 's', uid: 'u' }`. */
 export type ArgumentSignatures = { readonly [name: string]: string };
 
-/** Who called: as the bus daemon says, never as the caller says. */
+/** Who called: as the bus says, never as the caller says. */
 export interface Caller {
   readonly uniqueName: string;
   readonly uid: number;
@@ -34,7 +16,10 @@ export interface MethodDefinition {
   readonly output?: ArgumentSignatures;
   /** polkit action asked before the handler runs; without polkit on the bus only uid 0 passes. */
   readonly polkitAction?: string;
-  /** Returns the output arguments in order. An XosError becomes the D-Bus error of its code. */
+  /**
+   * Gets arguments that fit `input` and returns those of `output` in order. An XosError becomes the D-Bus error of its
+   * code; anything else is a defect and is answered as XOS_INTERNAL without its message.
+   */
   readonly handle: (
     args: readonly DbusValue[],
     caller: Caller,
@@ -53,10 +38,15 @@ export interface PropertyDefinition {
   readonly emitsChange?: boolean | 'invalidates' | 'const';
 }
 
+/** A D-Bus interface described in data; `connection.exportInterface` serves it. */
 export interface InterfaceDefinition {
   /** `org.xtreemos.Accounts1`. */
   readonly name: string;
   readonly methods?: { readonly [member: string]: MethodDefinition };
   readonly properties?: { readonly [name: string]: PropertyDefinition };
   readonly signals?: { readonly [member: string]: ArgumentSignatures };
+}
+
+export function joinSignature(args: ArgumentSignatures = {}): string {
+  return Object.values(args).join('');
 }
