@@ -1,0 +1,44 @@
+import type { EndAccountReply } from '@xtreemos/helper-client';
+import { type CgroupTree, cgroupError } from './cgroup-tree.ts';
+import type { Launcher } from './launcher.ts';
+import type { ServiceManager } from './service-manager.ts';
+
+export interface AccountEndOptions {
+  readonly tree: CgroupTree | undefined;
+  /** Where PID 1 is systemd. */
+  readonly manager: ServiceManager | undefined;
+  readonly launcher: Launcher;
+}
+
+const killSeconds = 10;
+
+/**
+ * Ends all that an account runs. The cgroup and the slice go first because they end everything in one stroke; then every
+ * process of the uid wherever it is: no process of the account outlives this by having left its cgroup.
+ */
+export async function endAccount(uid: number, options: AccountEndOptions): Promise<EndAccountReply> {
+  const { tree, manager, launcher } = options;
+  const problems: unknown[] = [];
+  // One way that fails must not keep the others from being tried; the last one decides.
+  const attempt = async <Value>(action: () => Promise<Value>, fallback: Value): Promise<Value> => {
+    try {
+      return await action();
+    } catch (error) {
+      problems.push(error);
+      return fallback;
+    }
+  };
+  const cgroupsKilled = await attempt(async () => (await tree?.kill(uid)) ?? 0, 0);
+  const sliceStopped = await attempt(async () => {
+    if (manager === undefined) return false;
+    const slice = `user-${uid}.slice`;
+    await manager.killUnit(slice);
+    return await manager.stopUnit(slice);
+  }, false);
+  const processesLeft = await launcher.killUid(uid, killSeconds);
+  await attempt(async () => tree?.prune(uid), undefined);
+  if (problems.length > 0 && processesLeft > 0) {
+    throw cgroupError(problems[0], `end the account of uid ${uid}`, tree?.directory ?? 'PID 1');
+  }
+  return { cgroupsKilled, sliceStopped, processesLeft };
+}
