@@ -29,6 +29,7 @@ export function aMembership(
     version: 1,
     listExpiresAtMs: 2_000_000_000_000,
     members: members.map((member) => (typeof member === 'string' ? aMember(member) : member)),
+    revokedSshSerials: [],
     ...changes,
   };
 }

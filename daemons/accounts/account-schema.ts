@@ -15,6 +15,12 @@ export const MIGRATIONS: readonly string[] = [
     list_expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
+  CREATE TABLE revoked_ssh_certificate (
+    vo TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    PRIMARY KEY (vo, serial)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE member (
     vo TEXT NOT NULL,
     user TEXT NOT NULL,

@@ -48,6 +48,22 @@ export class AccountStore {
     return row && voFromRow(row);
   }
 
+  isSshCertificateRevoked(vo: string, serial: string): boolean {
+    return (
+      this.database.get(
+        'SELECT 1 AS x FROM revoked_ssh_certificate WHERE vo = ? AND serial = ?',
+        vo,
+        serial,
+      ) !== undefined
+    );
+  }
+
+  revokedSshSerials(vo: string): string[] {
+    return this.database
+      .all('SELECT serial FROM revoked_ssh_certificate WHERE vo = ?', vo)
+      .map((row) => String(row['serial']));
+  }
+
   member(vo: string, user: string): MemberRecord | undefined {
     const row = this.database.get('SELECT * FROM member WHERE vo = ? AND user = ?', vo, user);
     return row && memberFromRow(row);

@@ -58,7 +58,7 @@ export class MapPublisher {
         logger.warning(
           events.mapNotPublished,
           `NSS map was not published, trying again: ${reasonOf(error)}`,
-          { error },
+          { error: error instanceof Error ? error : null },
         );
         this.#wanted = true;
         await sleep(waitMs, this.#stopped.signal);

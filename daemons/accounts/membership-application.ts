@@ -15,6 +15,8 @@ export interface VerifiedMembership {
   readonly version: number;
   readonly listExpiresAtMs: number;
   readonly members: readonly MemberRecord[];
+  /** Decimal serials. */
+  readonly revokedSshSerials: readonly string[];
 }
 
 export interface MembershipChanges {
@@ -83,6 +85,7 @@ export async function forgetVo(
     version: Number(row?.['version'] ?? 0),
     listExpiresAtMs: 0,
     members: [],
+    revokedSshSerials: [],
   };
   const plan = planMembership(database, empty, rules, { uids: new Set(), gids: new Set() });
   const ended = plan.endedAssignments.map(({ assignment }) => ({
@@ -143,6 +146,10 @@ function writePlan(
     database.run('INSERT INTO vo_group (vo, path, gid) VALUES (?, ?, ?)', vo, group.path, group.gid);
   }
   if (plan.aliasChanged) renameLogins(database, vo, alias);
+  database.run('DELETE FROM revoked_ssh_certificate WHERE vo = ?', vo);
+  for (const serial of membership.revokedSshSerials) {
+    database.run('INSERT OR IGNORE INTO revoked_ssh_certificate (vo, serial) VALUES (?, ?)', vo, serial);
+  }
   database.run(
     `INSERT INTO vo (vo, alias, version, list_expires_at) VALUES (?, ?, ?, ?)
      ON CONFLICT (vo) DO UPDATE SET

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, type Logger, reasonOf, XosError } from '@xtreemos/base';
+import type { Helper } from '@xtreemos/helper-client';
+import type { AccessContext, AccountAccess, KnownAccount } from './account-access.ts';
+import { events } from './account-events.ts';
+import type { SessionRecord } from './account-records.ts';
+import type { AccountStore } from './account-store.ts';
+import type { SessionCredential } from './login-handle.ts';
+import type { ProcessTable } from './process-table.ts';
+
+export interface SessionServiceOptions {
+  readonly store: AccountStore;
+  readonly access: AccountAccess;
+  readonly helper: Helper;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly processes: ProcessTable;
+  readonly leaseTimeMs: () => number;
+  readonly onOpened: (session: SessionRecord) => void;
+  readonly onClosed: (session: SessionRecord) => void;
+}
+
+/** What pam_xos gets for a session. */
+export interface OpenedSession {
+  readonly sessionId: string;
+  /** Absent: this session has no credential. */
+  readonly credential?: SessionCredential;
+  /** NAME=value. */
+  readonly environment: readonly string[];
+}
+
+/** Opens and closes sessions; who asks was judged before. */
+export class SessionService {
+  readonly #options: SessionServiceOptions;
+  /** Credentials of live sessions, for `su` by root and cron; lost at a restart, whereupon those get none. */
+  readonly #credentials = new Map<string, SessionCredential>();
+
+  constructor(options: SessionServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens a session led by process `leaderPid` (0 when it cannot be seen from here). Whatever was made is undone when a
+   * later part fails.
+   * @throws XosError of the access decision, the lease, or the helper
+   */
+  async open(
+    account: KnownAccount,
+    context: AccessContext,
+    leaderPid: number,
+    ownCredential: SessionCredential | undefined,
+  ): Promise<OpenedSession> {
+    const { access, helper, store, clock, logger, processes, onOpened } = this.#options;
+    const { assignment, member } = account;
+    access.check(account, 'session', context);
+    const lease = await access.lease(account);
+    const sessionId = randomUUID();
+    const { uid, gid, login, vo, user } = assignment;
+    if (assignment.kind === 'dynamic') await helper.makeHome({ uid, gid, loginName: login });
+    const credential = ownCredential ?? this.#newestCredential(vo, user);
+    const leaderStart = processes.startTime(leaderPid) ?? '';
+    let proxyPath: string | undefined;
+    try {
+      if (credential !== undefined) {
+        proxyPath = (await helper.writeSession({ uid, gid, sessionId }, Buffer.from(credential.pem)))
+          .proxyPath;
+      }
+      await this.#place(leaderPid, leaderStart, uid, sessionId, login);
+      const session: SessionRecord = {
+        sessionId,
+        vo,
+        user,
+        login,
+        uid: lease.uid,
+        service: context.service,
+        tty: context.tty,
+        remoteHost: context.remoteHost,
+        leaderPid,
+        leaderStart,
+        openedAtMs: clock.nowMs(),
+        ...(credential === undefined
+          ? {}
+          : {
+              credentialExpiresAtMs: credential.expiresAtMs,
+              chain: credential.chain,
+              ...(credential.sshSerial === undefined ? {} : { sshSerial: credential.sshSerial }),
+            }),
+      };
+      await store.openSession(session);
+      if (credential !== undefined) this.#credentials.set(sessionId, credential);
+      logger.info(events.sessionOpened, `${login}: session ${sessionId} opened by ${context.service}`, {
+        loginName: login,
+        userId: uid,
+        sessionId,
+        service: context.service,
+        remoteHost: context.remoteHost,
+      });
+      onOpened(session);
+    } catch (error) {
+      await helper.removeSession({ uid, sessionId }).catch((cleanUp: unknown) => {
+        logger.warning(events.sessionProblem, `session files of ${login} stay behind: ${reasonOf(cleanUp)}`);
+      });
+      throw error;
+    }
+    const fqans = ownCredential?.fqans ?? credential?.fqans ?? member.fqans;
+    return {
+      sessionId,
+      ...(credential === undefined ? {} : { credential }),
+      environment: [
+        `XOS_VO=${vo}`,
+        `XOS_USER=${user}@${vo}`,
+        `XOS_GUID=${member.guid}`,
+        `XOS_FQANS=${fittingFqans(fqans)}`,
+        `XOS_SESSION_ID=${sessionId}`,
+        ...(proxyPath === undefined ? [] : [`X509_USER_PROXY=${proxyPath}`]),
+      ],
+    };
+  }
+
+  /** Notes the kernel key that pam_xos made. Only the connection that opened the session may say it. */
+  setKey(sessionId: string, keySerial: number): Promise<void> {
+    return this.#options.store.setSessionKey(sessionId, keySerial);
+  }
+
+  /** Undoes what `open` did. Closing twice, or what nobody knows, is no error: PAM may do either. */
+  async close(sessionId: string): Promise<void> {
+    const { store, helper, logger, onClosed, clock, leaseTimeMs } = this.#options;
+    const session = store.session(sessionId);
+    if (session === undefined) return;
+    this.#credentials.delete(sessionId);
+    // Files and key go first: should one fail, the session is still known and reaping tries again.
+    if (session.keySerial !== undefined) await helper.revokeKeys([session.keySerial]);
+    await helper.removeSession({ uid: session.uid, sessionId });
+    await store.closeSession(sessionId);
+    const lease = store.leaseOf(session.vo, session.user);
+    if (lease?.state === 'leased') await store.prolongLease(lease.leaseId, clock.nowMs() + leaseTimeMs());
+    logger.info(events.sessionClosed, `${session.login}: session ${sessionId} closed`, {
+      loginName: session.login,
+      userId: session.uid,
+      sessionId,
+    });
+    onClosed(session);
+  }
+
+  /** Closes sessions whose leader died without saying so. */
+  async reap(): Promise<void> {
+    const { store, logger, processes } = this.#options;
+    for (const session of store.sessions()) {
+      if (session.leaderPid === 0 || session.leaderStart === '') continue;
+      if (processes.startTime(session.leaderPid) === session.leaderStart) continue;
+      logger.info(
+        events.sessionReaped,
+        `${session.login}: the leader of session ${session.sessionId} is gone`,
+        {
+          loginName: session.login,
+          sessionId: session.sessionId,
+        },
+      );
+      await this.close(session.sessionId).catch((error: unknown) => {
+        logger.warning(
+          events.sessionProblem,
+          `${session.login}: closing failed, tried again later: ${reasonOf(error)}`,
+        );
+      });
+    }
+  }
+
+  /** Forgets what memory holds of a session that was ended with its account. */
+  forget(sessionId: string): void {
+    this.#credentials.delete(sessionId);
+  }
+
+  #newestCredential(vo: string, user: string): SessionCredential | undefined {
+    const { store, clock } = this.#options;
+    return store
+      .sessionsOf(vo, user)
+      .map(({ sessionId }) => this.#credentials.get(sessionId))
+      .find((credential) => credential !== undefined && credential.expiresAtMs > clock.nowMs());
+  }
+
+  /** Without a cgroup the account's processes are still found by their uid, so this alone keeps nobody out. */
+  async #place(pid: number, startTime: string, uid: number, sessionId: string, login: string): Promise<void> {
+    const { helper, logger } = this.#options;
+    if (pid === 0 || startTime === '') return;
+    try {
+      await helper.placeProcess({ pid, startTime: Number(startTime), uid, sessionId });
+    } catch (error) {
+      if (error instanceof XosError && error.code === 'XOS_UNREACHABLE') throw error;
+      logger.warning(
+        events.sessionProblem,
+        `${login}: session not placed into a cgroup: ${reasonOf(error)}`,
+        {
+          loginName: login,
+          sessionId,
+        },
+      );
+    }
+  }
+}
+
+/** Environment entries hold 4096 bytes; the primary FQAN comes first and is what stays. */
+function fittingFqans(fqans: readonly string[]): string {
+  const kept: string[] = [];
+  let bytes = 'XOS_FQANS='.length;
+  for (const fqan of fqans) {
+    bytes += Buffer.byteLength(fqan) + 1;
+    if (bytes > 4000) break;
+    kept.push(fqan);
+  }
+  return kept.join(':');
+}
