@@ -1,0 +1,131 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { reasonOf, XosError } from '@xtreemos/base';
+import { type Credential, outlineCredential, readCredential } from '@xtreemos/identity';
+import type { Invocation } from './invocation.ts';
+
+const largestCredentialBytes = 1024 * 1024;
+
+/** Credential bytes and where they were found, for people. */
+export interface FoundCredential {
+  readonly bytes: Buffer;
+  readonly where: string;
+}
+
+export interface UserCredential {
+  readonly credential: Credential;
+  readonly where: string;
+}
+
+export interface CredentialOptions {
+  readonly credential?: string;
+  readonly passphraseFile?: string;
+}
+
+/**
+ * The certificate and key that a person signs in with: the file that was named; else the session's (keyring, then
+ * $X509_USER_PROXY), when it speaks for the VO; else the only one of that VO in ~/.config/xtreemos.
+ */
+export async function findUserCredential(
+  invocation: Invocation,
+  options: CredentialOptions,
+  vo: string | undefined,
+): Promise<UserCredential> {
+  if (options.credential !== undefined) {
+    return openCredential(invocation, readCredentialFile(options.credential), options.passphraseFile);
+  }
+  const session = (await sessionKeyringCredential()) ?? proxyFileCredential(invocation.environment);
+  if (session !== undefined) {
+    const opened = await openCredential(invocation, session, undefined);
+    if (
+      vo === undefined ||
+      opened.credential.chain.concat(opened.credential.certificate).some(speaksFor(vo))
+    ) {
+      return opened;
+    }
+  }
+  const files = ownCredentialFiles(invocation.paths.userDirectory, vo);
+  const [only, ...others] = files;
+  if (only === undefined) {
+    throw new XosError('XOS_CREDENTIAL_MISSING', {
+      who: vo === undefined ? 'you' : `VO ${vo}`,
+      where: `the session keyring, $X509_USER_PROXY and ${invocation.paths.userDirectory}`,
+    });
+  }
+  if (others.length > 0) {
+    throw new XosError('XOS_CREDENTIAL_AMBIGUOUS', {
+      who: vo === undefined ? 'you' : `VO ${vo}`,
+      choices: `${files.join(', ')} (--credential FILE)`,
+    });
+  }
+  return openCredential(invocation, readCredentialFile(only), options.passphraseFile);
+}
+
+function speaksFor(vo: string): (certificate: Credential['certificate']) => boolean {
+  return (certificate) => certificate.xos.guid !== undefined && certificate.xos.vos?.includes(vo) === true;
+}
+
+/** `user@vo.p12` and `user@vo.pem` in the person's directory, of one VO or of all. */
+export function ownCredentialFiles(directory: string, vo: string | undefined): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => /^[^.@][^@]*@.+\.(?:p12|pem)$/.test(name))
+    .filter(
+      (name) => vo === undefined || name.slice(name.indexOf('@') + 1).replace(/\.(?:p12|pem)$/, '') === vo,
+    )
+    .sort()
+    .map((name) => join(directory, name));
+}
+
+/** The key `xos:credential` that pam_xos put into the session keyring; undefined when there is none. */
+export async function sessionKeyringCredential(): Promise<FoundCredential | undefined> {
+  const keyring = await import('@xtreemos/native-keyring');
+  try {
+    const serial = keyring.requestKey('user', 'xos:credential');
+    return { bytes: keyring.readKey(serial), where: `session keyring, key ${serial}` };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOKEY' || code === 'EKEYEXPIRED' || code === 'EKEYREVOKED' || code === 'EACCES')
+      return undefined;
+    throw error;
+  }
+}
+
+/** The file that $X509_USER_PROXY names; undefined when the variable is not set. */
+export function proxyFileCredential(environment: NodeJS.ProcessEnv): FoundCredential | undefined {
+  const file = environment['X509_USER_PROXY'];
+  if (file === undefined || file === '') return undefined;
+  const found = readCredentialFile(file);
+  return { bytes: found.bytes, where: `$X509_USER_PROXY, ${file}` };
+}
+
+/** @throws XosError XOS_CREDENTIAL_UNREADABLE. */
+export function readCredentialFile(file: string): FoundCredential {
+  try {
+    const { size } = statSync(file);
+    if (size > largestCredentialBytes) throw new Error(`it has ${size} bytes, no credential is that large`);
+    return { bytes: readFileSync(file), where: file };
+  } catch (error) {
+    throw new XosError(
+      'XOS_CREDENTIAL_UNREADABLE',
+      { name: file, reason: reasonOf(error) },
+      { cause: error },
+    );
+  }
+}
+
+/** Opens a credential, asking for the passphrase where it needs one. */
+export async function openCredential(
+  invocation: Invocation,
+  found: FoundCredential,
+  passphraseFile: string | undefined,
+): Promise<UserCredential> {
+  const outline = outlineCredential(found.bytes);
+  const passphrase = outline.encrypted
+    ? await invocation.prompts.secret(
+        { what: 'passphrase', option: '--passphrase-file', file: passphraseFile },
+        `Passphrase of ${found.where}:`,
+      )
+    : undefined;
+  return { credential: await readCredential(found.bytes, passphrase), where: found.where };
+}
