@@ -1,4 +1,4 @@
-import { type AccountsClient, connectAccounts } from '@xtreemos/accounts-client';
+import type { AccountsClient } from '@xtreemos/accounts-client';
 import { reasonOf, XosError } from '@xtreemos/base';
 import type { Invocation } from './invocation.ts';
 
@@ -7,16 +7,22 @@ export async function withAccounts<T>(
   invocation: Invocation,
   use: (client: AccountsClient) => Promise<T>,
 ): Promise<T> {
-  const client = await invocation.slowly('Waiting for xos-accounts', connectToAccounts);
-  try {
-    return await invocation.slowly('Waiting for xos-accounts', () => use(client));
-  } finally {
-    client.close();
-  }
+  return invocation.slowly('Waiting for xos-accounts', async () => {
+    const client = await connectToAccounts();
+    try {
+      return await use(client);
+    } finally {
+      client.close();
+    }
+  });
 }
 
-async function connectToAccounts(): Promise<AccountsClient> {
+/** The bus client is loaded where it is used: most verbs never need it. */
+export async function connectToAccounts(): Promise<AccountsClient> {
   try {
+    const { connectAccounts } = (await import('@xtreemos/accounts-client')) as unknown as {
+      connectAccounts: () => Promise<AccountsClient>;
+    };
     return await connectAccounts();
   } catch (error) {
     if (error instanceof XosError) throw error;

@@ -12,8 +12,8 @@ export class XosCommand extends Command {
     const reason = message
       .replace(/^error: /, '')
       .replace(/\s*\n\s*/g, ' ')
-      .replace(/ \(Did you mean one of (.+)\?\)$/, '; did you mean one of $1?')
-      .replace(/ \(Did you mean (.+)\?\)$/, '; did you mean $1?')
+      .replace(/ \(Did you mean one of (.+)\?\)$/, '; did you mean one of $1')
+      .replace(/ \(Did you mean (.+)\?\)$/, '; did you mean $1')
       .replace(/\.$/, '');
     throw new XosError('XOS_USAGE', { reason, help: `\`${this.path()} --help\`` });
   }

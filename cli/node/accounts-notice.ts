@@ -1,5 +1,7 @@
-import { connectAccounts } from '@xtreemos/accounts-client';
+import type { AccountsClient } from '@xtreemos/accounts-client';
+
 import { reasonOf } from '@xtreemos/base';
+import { connectToAccounts } from '../accounts-connection.ts';
 
 export interface AccountsNotice {
   readonly told: boolean;
@@ -9,9 +11,9 @@ export interface AccountsNotice {
 
 /** Has xos-accounts take up what changed under vo.d. It need not run yet: it reads everything when it starts. */
 export async function tellAccounts(vo: string): Promise<AccountsNotice> {
-  let client: Awaited<ReturnType<typeof connectAccounts>> | undefined;
+  let client: AccountsClient | undefined;
   try {
-    client = await connectAccounts();
+    client = await connectToAccounts();
     await client.refresh(vo);
     return { told: true, text: '' };
   } catch (error) {
