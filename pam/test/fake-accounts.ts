@@ -21,7 +21,9 @@ export async function fakeAccounts(path: string, script: Script): Promise<FakeAc
     connection.next = async () => {
       const message = await next();
       if (message !== undefined) {
-        received.push(message.type === 'response' ? { ...message, text: Buffer.from(message.text) } : message);
+        received.push(
+          message.type === 'response' ? { ...message, text: Buffer.from(message.text) } : message,
+        );
       }
       return message;
     };
@@ -44,7 +46,10 @@ export async function fakeAccounts(path: string, script: Script): Promise<FakeAc
 }
 
 /** A `result` without message or handle. */
-export const result = (pamCode: number, extra: { message?: string; handle?: string } = {}): DaemonMessage => ({
+export const result = (
+  pamCode: number,
+  extra: { message?: string; handle?: string } = {},
+): DaemonMessage => ({
   type: 'result',
   pamCode,
   message: extra.message ?? '',
