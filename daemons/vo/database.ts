@@ -27,7 +27,9 @@ export async function openDatabase(path: string): Promise<Database> {
   const writing = new Kysely<DatabaseSchema>({ dialect: new NodeSqliteDialect(writer) });
   await migrate(writing);
   const reading = new Kysely<DatabaseSchema>({
-    dialect: new NodeSqliteDialect(new DatabaseSync(path, { readOnly: true, timeout: 5000 })),
+    dialect: new NodeSqliteDialect(new DatabaseSync(path, { readOnly: true, timeout: 5000 }), {
+      readOnly: true,
+    }),
   });
   const commits = new CommitQueue(writing);
   return {

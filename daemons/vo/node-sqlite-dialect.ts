@@ -14,13 +14,15 @@ import {
 /** kysely over node:sqlite. One connection, lent to one borrower at a time: a transaction keeps it until its end. */
 export class NodeSqliteDialect implements Dialect {
   readonly #database: DatabaseSync;
+  readonly #readOnly: boolean;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, options: { readonly readOnly?: boolean } = {}) {
     this.#database = database;
+    this.#readOnly = options.readOnly === true;
   }
 
   createDriver(): Driver {
-    return new NodeSqliteDriver(this.#database);
+    return new NodeSqliteDriver(this.#database, this.#readOnly);
   }
 
   createQueryCompiler(): SqliteQueryCompiler {
@@ -39,13 +41,16 @@ export class NodeSqliteDialect implements Dialect {
 
 class NodeSqliteDriver implements Driver {
   readonly #database: DatabaseSync;
+  readonly #begin: string;
   readonly #connection: NodeSqliteConnection;
   /** Settles when the last borrower so far gave the connection back. */
   #lent: Promise<void> = Promise.resolve();
   #giveBack: () => void = () => undefined;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, readOnly: boolean) {
     this.#database = database;
+    // IMMEDIATE takes the write lock now: no SQLITE_BUSY in the middle of a transaction that began by reading.
+    this.#begin = readOnly ? 'begin' : 'begin immediate';
     this.#connection = new NodeSqliteConnection(database);
   }
 
@@ -65,8 +70,7 @@ class NodeSqliteDriver implements Driver {
   }
 
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    // IMMEDIATE takes the write lock now: no SQLITE_BUSY in the middle of a transaction that began by reading.
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    await connection.executeQuery(CompiledQuery.raw(this.#begin));
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {

@@ -14,6 +14,8 @@ export interface Member {
   readonly status: MemberStatus;
   readonly fullName: string;
   readonly email: string;
+  /** What the person wrote when asking to join. */
+  readonly message: string;
   /** End of the membership in milliseconds since the epoch, null when open. No certificate outlives it. */
   readonly expiresAtMs: number | null;
   /** Group paths without the VO, e.g. `atlas/muons`; the parents of a group are included. */

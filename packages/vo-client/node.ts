@@ -38,6 +38,8 @@ export interface HostRenewalRequest {
 export interface NodeRecord {
   readonly vo: string;
   readonly hostname: string;
+  /** UUID of this joining of the host; stands in its certificates. */
+  readonly guid: string;
   readonly roles: readonly HostRole[];
   readonly status: 'active' | 'left' | 'revoked';
   readonly joinedAtMs: number;

@@ -133,11 +133,24 @@ export class VoClient {
     return this.#json('POST', '/v1/domains', `create trust domain ${name}`, { name });
   }
 
-  /** Moves the root's key out of the service, encrypted under the passphrase (at least 12 bytes). */
+  /**
+   * The root's key, encrypted under the passphrase (at least 12 bytes). The service keeps its own until
+   * `takeRootOffline`: store the PEM durably in between.
+   */
   exportRoot(domain: string, passphrase: string): Promise<RootKeyExport> {
     return this.#json('POST', path`/v1/domains/${domain}/root/export`, `export the root of ${domain}`, {
       passphrase,
     });
+  }
+
+  /** Removes the service's copy of the root's key, once the exported one was shown to open. */
+  takeRootOffline(domain: string, key: RootKey): Promise<TrustDomain> {
+    return this.#json(
+      'POST',
+      path`/v1/domains/${domain}/root/offline`,
+      `take the root of ${domain} offline`,
+      key,
+    );
   }
 
   /** Puts an exported key back. */

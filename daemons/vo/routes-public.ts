@@ -1,0 +1,78 @@
+import type { InvitationAcceptance, JoinRequest, NodeJoinRequest, ServiceStatus } from '@xtreemos/vo-client';
+import { acceptInvitation, askToJoin } from './member-registry.ts';
+import { joinNode } from './node-registry.ts';
+import type { Route } from './route.ts';
+import { crlBundle, trustBundle } from './trust-bundle.ts';
+import { version } from './version.ts';
+
+/** Needs no sign-in; rate-limited by address. */
+export const publicRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    url: '/v1/status',
+    operation: 'status.show',
+    summary: 'That the service is up, its version and clock',
+    answer: 'ServiceStatus',
+    handle: async ({ context }): Promise<ServiceStatus> => ({
+      service: 'xos-vo',
+      version,
+      timeMs: context.clock.nowMs(),
+      defaultDomain: context.settings.domain,
+    }),
+  },
+  {
+    method: 'GET',
+    url: '/v1/trust/:name',
+    operation: 'trust.show',
+    summary: 'Trust anchors with signing policies, and SSH user CAs, of a VO or a trust domain',
+    answer: 'TrustBundle',
+    handle: ({ context, params }) => trustBundle(context, params.name),
+  },
+  {
+    method: 'GET',
+    url: '/v1/vos/:vo/crls',
+    operation: 'crl.show',
+    summary: 'The current CRLs of every authority that matters to the VO',
+    answer: 'CrlBundle',
+    handle: ({ context, params }) => crlBundle(context, params.vo),
+  },
+  {
+    method: 'POST',
+    url: '/v1/vos/:vo/join-requests',
+    operation: 'member.ask',
+    summary: 'Ask to join; the token is good for a certificate once an administrator approved',
+    body: 'JoinRequest',
+    answer: 'JoinRequestReceipt',
+    status: 201,
+    handle: ({ context, actor, params, body }) => askToJoin(context, actor, params.vo, body as JoinRequest),
+  },
+  {
+    method: 'POST',
+    url: '/v1/vos/:vo/invitations/accept',
+    operation: 'member.accept',
+    summary: 'Accept an invitation and, if wanted, set a password; the token is used up',
+    body: 'InvitationAcceptance',
+    answer: 'Member',
+    handle: ({ context, caller, actor, params, body }) => {
+      const acceptance = body as InvitationAcceptance;
+      const address = 'address' in caller ? caller.address : undefined;
+      context.limits.countSignIn(`${acceptance.user}@${params.vo}`, address);
+      return acceptInvitation(context, actor, params.vo, acceptance);
+    },
+  },
+  {
+    method: 'POST',
+    url: '/v1/vos/:vo/nodes',
+    operation: 'node.join',
+    summary: 'A node joins with a token of the VO administrator: host certificates for the CSRs',
+    body: 'NodeJoinRequest',
+    answer: 'NodeJoinResult',
+    status: 201,
+    handle: ({ context, caller, actor, params, body }) => {
+      const request = body as NodeJoinRequest;
+      const address = 'address' in caller ? caller.address : undefined;
+      context.limits.countSignIn(`node:${request.hostname}@${params.vo}`, address);
+      return joinNode(context, actor, params.vo, request);
+    },
+  },
+];

@@ -1,0 +1,58 @@
+import { isIPv6 } from 'node:net';
+import { type Clock, createRateLimit, type RateLimit, XosError } from '@xtreemos/base';
+import type { Configuration } from './configuration.ts';
+
+/** Rate limits on what needs no sign-in, and on sign-in itself; memory bounded by createRateLimit. */
+export class SignInLimits {
+  readonly #anonymous: RateLimit;
+  readonly #byAddress: RateLimit;
+  readonly #byName: RateLimit;
+
+  constructor(limits: Configuration['Limits'], clock: Clock) {
+    this.#anonymous = createRateLimit({
+      burst: limits.AnonymousBurst,
+      perSecond: limits.AnonymousPerSecond,
+      clock,
+    });
+    const signIn = { burst: limits.SignInBurst, perSecond: limits.SignInPerMinute / 60, clock };
+    this.#byAddress = createRateLimit(signIn);
+    this.#byName = createRateLimit(signIn);
+  }
+
+  /** A request without sign-in. Throws XOS_RATE_LIMITED. */
+  countAnonymous(address: string): void {
+    refuse(this.#anonymous.take(network(address)), 'use this service without signing in', address);
+  }
+
+  /**
+   * A password or token is about to be checked. Throws XOS_RATE_LIMITED. `address` is undefined where a node of the VO
+   * relays for many people.
+   */
+  countSignIn(name: string, address: string | undefined): void {
+    if (address !== undefined) refuse(this.#byAddress.take(network(address)), 'sign in', address);
+    refuse(this.#byName.take(name), 'sign in', name);
+  }
+
+  /** It was right: earlier slips of this person no longer count. */
+  signedIn(name: string): void {
+    this.#byName.reset(name);
+  }
+}
+
+/** An IPv6 subscriber holds a /64: addresses within it count as one. */
+function network(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped?.[1] !== undefined) return mapped[1];
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length);
+  return [...groups, ...Array.from({ length: zeros }, () => '0'), ...rest].slice(0, 4).join(':');
+}
+
+function refuse(waitMs: number, attempt: string, who: string): void {
+  if (waitMs > 0) {
+    throw new XosError('XOS_RATE_LIMITED', { attempt, who, retryAfterSeconds: Math.ceil(waitMs / 1000) });
+  }
+}
