@@ -238,7 +238,7 @@ function below(request: Lifetime & { readonly issuer: Issuer; readonly publicKey
     authorityKeyIdentifier: authorityKeyIdentifierOf(certificate),
     subjectPublicKeyInfo: publicKeyInfo(request.publicKey),
     notBefore,
-    notAfter: notAfter > certificate.notAfter ? certificate.notAfter : notAfter,
+    notAfter: new Date(Math.min(notAfter.getTime(), certificate.notAfter.getTime())),
   } as const;
 }
 

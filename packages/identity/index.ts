@@ -64,6 +64,7 @@ export type { DocumentHeader, SignedDocument } from './signed-document.ts';
 export { maximumDocumentBytes, signDocument, verifyDocument } from './signed-document.ts';
 export type { SigningPolicy } from './signing-policy.ts';
 export {
+  defaultSigningPolicy,
   defaultSubjectPatterns,
   parseNamespaces,
   parseSigningPolicy,
@@ -77,12 +78,10 @@ export {
   sshPublicKeyLine,
   verifySshUserCertificate,
 } from './ssh-certificate.ts';
-export type { TrustAnchor, TrustDirectories, TrustStore, TrustStoreProblem } from './trust-store.ts';
-export {
-  makeTrustStore,
-  openTrustDirectories,
-  writeCrl,
-  writeTrustAnchor,
-} from './trust-store.ts';
+export type { TrustDirectories } from './trust-directory.ts';
+export { openTrustDirectories } from './trust-directory.ts';
+export { writeCrl, writeTrustAnchor } from './trust-directory-writer.ts';
+export type { TrustAnchor, TrustStore, TrustStoreProblem } from './trust-store.ts';
+export { makeTrustStore } from './trust-store.ts';
 export type { AuthorityKind, HostBinding, HostRole, VoMembership, XosExtensions } from './xos-extension.ts';
 export { authorityKinds, hostRoles } from './xos-extension.ts';

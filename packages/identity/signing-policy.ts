@@ -148,8 +148,7 @@ function wildcardsOf(pattern: string, line: number): string {
 export function renderSigningPolicy(policy: SigningPolicy): string {
   const blocks = policy.rules.map(({ authority, subjectPatterns }) => {
     for (const name of [authority, ...subjectPatterns]) {
-      if (/['"\u0000-\u001f]/.test(name))
-        refuse('signing policy', 1, `${JSON.stringify(name)} cannot be quoted`);
+      if (/['"]|\p{Cc}/u.test(name)) refuse('signing policy', 1, `${JSON.stringify(name)} cannot be quoted`);
     }
     const subjects = subjectPatterns.map((pattern) => `"${pattern}"`).join(' ');
     return `access_id_CA  X509    '${authority}'\npos_rights    globus  CA:sign\ncond_subjects globus  '${subjects}'\n`;
@@ -170,6 +169,12 @@ export function defaultSubjectPatterns(certificate: Certificate): readonly strin
     default:
       return [`/O=${organization}/*`];
   }
+}
+
+/** The policy of the architecture for one of our authorities. */
+export function defaultSigningPolicy(certificate: Certificate): SigningPolicy {
+  const subjectPatterns = defaultSubjectPatterns(certificate);
+  return { rules: [{ authority: certificate.subject.oneline, subjectPatterns }] };
 }
 
 /** One spelling for attribute names that toolkits spell differently. */

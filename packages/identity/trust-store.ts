@@ -1,8 +1,7 @@
 import type { Certificate } from './certificate.ts';
-import type { DistinguishedName } from './distinguished-name.ts';
+import { type DistinguishedName, nameKey } from './distinguished-name.ts';
 import type { RevocationList } from './revocation-list.ts';
 import type { SigningPolicy } from './signing-policy.ts';
-import { unbuilt } from './unbuilt.ts';
 
 /** A CA of the store, with the policy files that stood beside it. */
 export interface TrustAnchor {
@@ -29,7 +28,10 @@ export interface TrustStore {
   findCrls(issuer: DistinguishedName): readonly RevocationList[];
 }
 
-/** A store of certificates and CRLs already in memory (a VO service about its own domain, tests). */
+/**
+ * A store of certificates and CRLs already in memory (a VO service about its own domain, tests). For our own CAs
+ * `defaultSigningPolicy(certificate)` gives the policy of the architecture.
+ */
 export function makeTrustStore(content: {
   readonly anchors: readonly {
     readonly certificate: Certificate;
@@ -38,47 +40,41 @@ export function makeTrustStore(content: {
   }[];
   readonly crls?: readonly RevocationList[];
 }): TrustStore {
-  return unbuilt(`makeTrustStore ${content.anchors.length}`);
+  const anchors = content.anchors.map(({ certificate, signingPolicy, namespaces }) => ({
+    certificate,
+    signingPolicy,
+    namespaces,
+    source: certificate.subject.rfc4514,
+  }));
+  return indexTrustStore(anchors, content.crls ?? [], []);
 }
 
-/**
- * A store over directories in IGTF layout, and directories that only give CRLs. `current` is the last one loaded;
- * `reload()` stats the directories, reads only files that changed and answers whether anything did.
- */
-export interface TrustDirectories {
-  readonly current: TrustStore;
-  reload(): Promise<boolean>;
-}
-
-/** Opens and loads. A directory that does not exist is a problem in the store, not an error. */
-export async function openTrustDirectories(where: {
-  readonly directories: readonly string[];
-  readonly crlDirectories?: readonly string[];
-}): Promise<TrustDirectories> {
-  return unbuilt(`openTrustDirectories ${where.directories.length}`);
-}
-
-/**
- * Writes `<hash>.N` and `<hash>.signing_policy` into an IGTF directory, each by rename. The same certificate is found
- * again, not doubled. Patterns default to `defaultSubjectPatterns(certificate)`. Answers the files written.
- */
-export async function writeTrustAnchor(
-  directory: string,
-  certificate: Certificate,
-  options: { readonly subjectPatterns?: readonly string[] } = {},
-): Promise<{ readonly certificateFile: string; readonly signingPolicyFile: string }> {
-  return unbuilt(
-    `writeTrustAnchor ${directory} ${certificate.fingerprint} ${options.subjectPatterns?.length}`,
+/** Builds the indexes of a store; an anchor that stands twice is kept once, the first. */
+export function indexTrustStore(
+  all: readonly TrustAnchor[],
+  crls: readonly RevocationList[],
+  problems: readonly TrustStoreProblem[],
+): TrustStore {
+  const byFingerprint = new Map<string, TrustAnchor>();
+  for (const anchor of all) {
+    const { fingerprint } = anchor.certificate;
+    if (!byFingerprint.has(fingerprint)) byFingerprint.set(fingerprint, anchor);
+  }
+  const anchors = [...byFingerprint.values()];
+  const anchorsByName = Map.groupBy(anchors, ({ certificate }) => nameKey(certificate.subject));
+  const newestFirst = crls.toSorted(
+    (one, other) =>
+      other.thisUpdate.getTime() - one.thisUpdate.getTime() || compare(other.number, one.number),
   );
+  const crlsByName = Map.groupBy(newestFirst, ({ issuer }) => nameKey(issuer));
+  return {
+    anchors,
+    problems,
+    findBySubject: (name) => anchorsByName.get(nameKey(name)) ?? [],
+    findCrls: (issuer) => crlsByName.get(nameKey(issuer)) ?? [],
+  };
 }
 
-/**
- * Writes a CRL as `<hash>.rN` (PEM) by rename; the file with the same issuer's older list is replaced, a newer one is
- * left alone. Answers the file, whether it was written or is kept.
- */
-export async function writeCrl(
-  directory: string,
-  crl: Buffer | RevocationList,
-): Promise<{ readonly file: string; readonly written: boolean }> {
-  return unbuilt(`writeCrl ${directory} ${'der' in crl}`);
+function compare(one: bigint, other: bigint): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
