@@ -4,6 +4,8 @@ export interface Subscriber {
   readonly vo: string;
   readonly hostname: string;
   send(event: NodeEvent): void;
+  /** Ends the connection: the service stops. */
+  end(): void;
 }
 
 /** Tells connected nodes what changed; what they missed they learn from `hello` when they connect again. */

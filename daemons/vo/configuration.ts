@@ -1,7 +1,9 @@
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { type ConfigurationOf, defineConfiguration, kind } from '@xtreemos/base';
+import { type ConfigurationOf, defineConfiguration, kind, XosError } from '@xtreemos/base';
+import { namePatterns } from './names.ts';
 
-const domainName = /^[a-z0-9][a-z0-9.-]{0,62}$/;
+const domainName = new RegExp(namePatterns.vo);
 const expectsDomain = 'a name of lower-case letters, digits, dots and hyphens';
 
 /** vo.conf. Lifetimes are upper bounds: a request may ask for less, a membership's end cuts them. */
@@ -60,4 +62,22 @@ export function settingsOf(configuration: Configuration, host: string = hostname
     domain: Service.TrustDomain ?? hostnames[0] ?? host,
     configuration,
   };
+}
+
+/** What the kinds of single keys cannot see. Throws XOS_CONFIGURATION_BAD. */
+export function checkConfiguration(configuration: Configuration): void {
+  const { Service, Certificates } = configuration;
+  for (const name of Service.Hostname) {
+    if (isIP(name) === 0 && !new RegExp(namePatterns.hostname).test(name.toLowerCase())) {
+      throw bad(`[Service] Hostname=${name} is neither a host name nor an address`);
+    }
+  }
+  if (Service.Listen.length === 0) throw bad('[Service] Listen= is empty: give a port or ADDRESS:PORT');
+  if (Certificates.RepublishInterval * 2 > Certificates.CrlLifetime) {
+    throw bad('[Certificates] RepublishInterval= has to be at most half of CrlLifetime=');
+  }
+}
+
+function bad(reason: string): XosError {
+  return new XosError('XOS_CONFIGURATION_BAD', { reason });
 }

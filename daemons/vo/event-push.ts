@@ -27,7 +27,7 @@ export async function streamEvents(context: VoContext, node: NodeCaller, reply: 
     if (early === undefined) write(response, event);
     else early.push(event);
   };
-  const unsubscribe = context.hub.subscribe({ vo, hostname, send });
+  const unsubscribe = context.hub.subscribe({ vo, hostname, send, end: () => response.end() });
   const heartbeat = setInterval(() => {
     // A certificate that ended meanwhile ends the connection; the node renews and comes back.
     if (context.clock.nowMs() > node.notAfterMs) response.end();

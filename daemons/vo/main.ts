@@ -1,0 +1,16 @@
+import { runService } from '@xtreemos/base';
+import { checkConfiguration, configurationSchema } from './configuration.ts';
+import { version } from './version.ts';
+import { startVoService } from './vo-service.ts';
+
+await runService({
+  name: 'vo',
+  version,
+  configuration: configurationSchema,
+  check: checkConfiguration,
+  async start(context) {
+    const service = await startVoService(context);
+    context.setStatus(`Serving ${service.publicUrl}`);
+    return { stop: (deadline) => service.stop(deadline) };
+  },
+});
