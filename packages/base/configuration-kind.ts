@@ -45,7 +45,7 @@ function listKind<Value>(scalar: Scalar<Value>, fallback: readonly Value[]): Kin
     expects: `a list, each ${scalar.expects}`,
     isList: true,
     isRequired: false,
-    fallback,
+    fallback: Object.freeze([...fallback]),
     parse: (texts) => texts.flatMap(splitItems).map((item) => readOne(scalar, item)),
     format: (values) => values.map((value) => quoteItem(scalar.write(value))),
   };

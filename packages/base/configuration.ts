@@ -49,11 +49,7 @@ export function loadConfiguration<const Schema extends ConfigurationSchema>(
   schema: Schema,
   source: ConfigurationSource,
 ): LoadedConfiguration<ConfigurationOf<Schema>> {
-  const files = configurationFiles(source);
-  return parseConfiguration(
-    schema,
-    files.map((file) => ({ file, content: readLimited(file) })),
-  );
+  return parseConfiguration(schema, readConfigurationFiles(source));
 }
 
 /** The existing files of a source, weakest first. @throws XosError XOS_CONFIGURATION_BAD when a directory is unreadable. */
@@ -116,11 +112,45 @@ function readLimited(file: string): string {
  */
 export function parseConfiguration<const Schema extends ConfigurationSchema>(
   schema: Schema,
-  contents: readonly { readonly file: string; readonly content: string }[],
+  contents: readonly ConfigurationText[],
 ): LoadedConfiguration<ConfigurationOf<Schema>> {
+  const { assigned, errors, warnings } = assignEntries(schema, contents);
+  const value = mapSchema(schema, (section, key, kind) =>
+    readKey(section, key, kind, assigned.get(keyId(section, key)) ?? [], errors),
+  );
+  if (errors.length > 0) throw refusal(errors);
+  return { value: value as ConfigurationOf<Schema>, warnings, files: contents.map(({ file }) => file) };
+}
+
+export interface ConfigurationText {
+  readonly file: string;
+  readonly content: string;
+}
+
+/** Reads the files of a source as they are. @throws XosError XOS_CONFIGURATION_BAD for one that cannot be read. */
+export function readConfigurationFiles(source: ConfigurationSource): readonly ConfigurationText[] {
+  return configurationFiles(source).map((file) => ({ file, content: readLimited(file) }));
+}
+
+export interface AssignedEntries {
+  /** The entries in force, by `keyId`: those since the last reset, of a scalar the last one. */
+  readonly assigned: ReadonlyMap<string, readonly IniEntry[]>;
+  readonly errors: Finding[];
+  readonly warnings: Finding[];
+}
+
+export function keyId(section: string, key: string): string {
+  return `${section}\0${key}`;
+}
+
+/** Which entries of the texts, weakest first, count for which key of the schema. */
+export function assignEntries(
+  schema: ConfigurationSchema,
+  contents: readonly ConfigurationText[],
+): AssignedEntries {
   const errors: Finding[] = [];
   const warnings: Finding[] = [];
-  const assigned = new Map<Kind<unknown>, IniEntry[]>();
+  const assigned = new Map<string, IniEntry[]>();
   for (const { file, content } of contents) {
     const document = parseIni(content, file);
     errors.push(...document.errors);
@@ -133,45 +163,34 @@ export function parseConfiguration<const Schema extends ConfigurationSchema>(
       for (const entry of section.entries) {
         const kind = own(keys, entry.key);
         if (kind === undefined) {
-          warnings.push({
-            file,
-            line: entry.line,
-            message: `unknown key ${entry.key}= in [${section.name}], ignored`,
-          });
-        } else assign(assigned, kind, entry);
+          const message = `unknown key ${entry.key}= in [${section.name}], ignored`;
+          warnings.push({ file, line: entry.line, message });
+          continue;
+        }
+        // An empty value resets: a list to no items, a scalar to its default.
+        const id = keyId(section.name, entry.key);
+        const known = assigned.get(id);
+        if (known === undefined || entry.value === '' || !kind.isList) assigned.set(id, [entry]);
+        else known.push(entry);
       }
     }
   }
-  const value = Object.fromEntries(
-    Object.entries(schema).map(([section, keys]) => [
-      section,
-      Object.freeze(
-        Object.fromEntries(
-          Object.entries(keys).map(([key, kind]) => [
-            key,
-            read(section, key, kind, assigned.get(kind) ?? [], errors),
-          ]),
-        ),
-      ),
-    ]),
-  );
-  if (errors.length > 0) throw refusal(errors);
-  return {
-    value: Object.freeze(value) as ConfigurationOf<Schema>,
-    warnings,
-    files: contents.map(({ file }) => file),
-  };
+  return { assigned, errors, warnings };
 }
 
-/** An empty value resets: a list to no items so far, a scalar to its default. */
-function assign(assigned: Map<Kind<unknown>, IniEntry[]>, kind: Kind<unknown>, entry: IniEntry): void {
-  const entries = assigned.get(kind) ?? [];
-  if (entry.value === '' || !kind.isList) entries.length = 0;
-  entries.push(entry);
-  assigned.set(kind, entries);
+/** An object of the schema's shape, deeply frozen. */
+function mapSchema(
+  schema: ConfigurationSchema,
+  readValue: (section: string, key: string, kind: Kind<unknown>) => unknown,
+): unknown {
+  const sections = Object.entries(schema).map(([section, keys]) => {
+    const values = Object.entries(keys).map(([key, kind]) => [key, readValue(section, key, kind)]);
+    return [section, Object.freeze(Object.fromEntries(values))];
+  });
+  return Object.freeze(Object.fromEntries(sections));
 }
 
-function read(
+function readKey(
   section: string,
   key: string,
   kind: Kind<unknown>,
@@ -181,22 +200,18 @@ function read(
   const given = entries.filter((entry) => entry.value !== '');
   if (given.length === 0) {
     if (kind.isRequired) {
-      const where = entries[0] ?? { file: 'configuration', line: 0 };
-      errors.push({ ...where, message: `[${section}] ${key}= is missing; expected ${kind.expects}` });
+      const { file, line } = entries[0] ?? { file: 'configuration', line: 0 };
+      errors.push({ file, line, message: `[${section}] ${key}= is missing; expected ${kind.expects}` });
     }
-    return kind.isList && entries.length > 0 ? [] : kind.fallback;
+    return kind.isList && entries.length > 0 ? Object.freeze([]) : kind.fallback;
   }
   const values: unknown[] = [];
-  for (const entry of given) {
+  for (const { value, file, line } of given) {
     try {
-      values.push(kind.parse([entry.value]));
+      values.push(kind.parse([value]));
     } catch (error) {
       if (!(error instanceof BadValue)) throw error;
-      errors.push({
-        file: entry.file,
-        line: entry.line,
-        message: `[${section}] ${key}=${shown(entry.value)}: ${error.message}`,
-      });
+      errors.push({ file, line, message: `[${section}] ${key}=${shown(value)}: ${error.message}` });
     }
   }
   return kind.isList ? Object.freeze(values.flat(1)) : values.at(-1);
@@ -206,8 +221,11 @@ function shown(value: string): string {
   return value.length > 60 ? `${value.slice(0, 60)}...` : value;
 }
 
+const maximumShownErrors = 50;
+
 function refusal(errors: readonly Finding[]): XosError {
-  const findings = errors.map(formatFinding);
+  const findings = errors.slice(0, maximumShownErrors).map(formatFinding);
+  if (errors.length > findings.length) findings.push(`and ${errors.length - findings.length} more`);
   return new XosError('XOS_CONFIGURATION_BAD', { reason: findings.join('; '), findings });
 }
 

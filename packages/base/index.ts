@@ -5,6 +5,7 @@ export {
   type ConfigurationOf,
   type ConfigurationSchema,
   type ConfigurationSource,
+  type ConfigurationText,
   configurationFiles,
   configurationRoots,
   defineConfiguration,
@@ -12,9 +13,11 @@ export {
   type LoadedConfiguration,
   loadConfiguration,
   parseConfiguration,
+  readConfigurationFiles,
 } from './configuration.ts';
 export type { Kind, ListenAddress, Range } from './configuration-kind.ts';
 export * as kind from './configuration-kind.ts';
+export { renderConfiguration, renderConfigurationFiles } from './configuration-render.ts';
 export {
   type DetailsOf,
   dbusErrorName,

@@ -5,13 +5,13 @@ export interface RateLimitOptions {
   readonly burst: number;
   /** Attempts that come back per second; may be a fraction. */
   readonly perSecond: number;
-  /** Keys remembered; beyond it the ones closest to a full bucket are forgotten first. Default 10,000. */
+  /** Keys remembered; beyond it the longest unused are forgotten first. Default 10,000. */
   readonly maximumKeys?: number;
   readonly clock: Clock;
 }
 
 export interface RateLimit {
-  /** Takes `cost` tokens of a key; 0 when allowed, else milliseconds until it would be. */
+  /** Takes `cost` tokens (default 1) of a key; 0 when allowed, else milliseconds until it would be. */
   take(key: string, cost?: number): number;
   /** Forgets a key, as after a sign-in that succeeded. */
   reset(key: string): void;
@@ -46,7 +46,8 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
         const oldest = buckets.keys().next();
         if (oldest.done !== true) buckets.delete(oldest.value);
       }
-      return allowed ? 0 : Math.ceil(((Math.min(cost, burst) - tokens) / perSecond) * 1000);
+      if (allowed) return 0;
+      return cost > burst ? Number.POSITIVE_INFINITY : Math.ceil(((cost - tokens) / perSecond) * 1000);
     },
     reset: (key) => {
       buckets.delete(key);
