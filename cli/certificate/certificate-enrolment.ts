@@ -21,6 +21,7 @@ import {
   type CredentialFormat,
   credentialBytes,
   defaultCredentialFile,
+  formatByName,
   minimumPassphraseBytes,
   refuseExisting,
   writeSecretFile,
@@ -29,7 +30,7 @@ import { refuseSharedStandardInput, type SignInOptions, signIn } from './sign-in
 
 export interface RequestOptions extends ConnectionOptions, SignInOptions {
   readonly keyType: KeyType;
-  readonly format: CredentialFormat;
+  readonly format?: CredentialFormat;
   readonly out?: string;
   readonly force?: boolean;
   readonly lifetime?: number;
@@ -60,9 +61,10 @@ export async function requestCertificate(
       ...(options.fqan === undefined ? {} : { fqans: options.fqan }),
     }),
   );
-  const file = options.out ?? defaultCredentialFile(invocation.paths, identity, options.format);
+  const format = options.format ?? formatByName(options.out);
+  const file = options.out ?? defaultCredentialFile(invocation.paths, identity, format);
   const name = `${identity.user}@${identity.vo}`;
-  await writeSecretFile(file, await credentialBytes(issued.credential, options.format, passphrase, name));
+  await writeSecretFile(file, await credentialBytes(issued.credential, format, passphrase, name));
   if (options.url !== undefined && address.trust?.kind === 'fingerprint') {
     await writeUserVoRecord(invocation.paths, identity.vo, address.url, address.trust.rootFingerprint);
   }

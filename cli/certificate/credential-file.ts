@@ -19,6 +19,11 @@ export function defaultCredentialFile(
   return join(paths.userDirectory, `${identity.user}@${identity.vo}.${format === 'pem' ? 'pem' : 'p12'}`);
 }
 
+/** `alice.p12` and `alice.pfx` are PKCS#12, anything else PEM. */
+export function formatByName(file: string | undefined): CredentialFormat {
+  return file !== undefined && /\.(?:p12|pfx)$/i.test(file) ? 'pkcs12' : 'pem';
+}
+
 /** Refuses a target that exists, before anything is asked of anybody. */
 export function refuseExisting(file: string | undefined, force: boolean | undefined): void {
   if (file !== undefined && force !== true && existsSync(file)) {

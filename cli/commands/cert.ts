@@ -34,7 +34,7 @@ export function addCertCommands(program: XosCommand, perform: Perform): void {
           ['xos cert request alice@physics.example.org', 'asks for token or password, then for a passphrase'],
           ['xos cert request alice@physics.example.org --token-file alice.token', 'with an invitation'],
           [
-            'xos cert request alice@physics.example.org --format pkcs12 --out /media/stick/alice.p12',
+            'xos cert request alice@physics.example.org --out /media/stick/alice.p12',
             'onto a USB stick, for logging in on a console',
           ],
           [
@@ -153,7 +153,10 @@ function addKeyOptions(
     );
     command
       .addOption(
-        new Option('--format <format>', 'of the credential').choices(['pem', 'pkcs12']).default('pem'),
+        new Option(
+          '--format <format>',
+          'of the credential (default: by the name of --out, else pem)',
+        ).choices(['pem', 'pkcs12']),
       )
       .option('--force', 'replace the file of --out where it exists');
   }

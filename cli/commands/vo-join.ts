@@ -11,7 +11,7 @@ interface AskOptions extends ConnectionOptions {
   readonly fullName?: string;
   readonly email?: string;
   readonly message?: string;
-  readonly tokenFile?: string;
+  readonly out?: string;
   readonly password?: boolean;
   readonly passwordFile?: string;
 }
@@ -57,7 +57,7 @@ function addAskCommand(parent: XosCommand, name: string, perform: Perform): void
         'one certificate once you are admitted; --password chooses a VO password beside it.',
       examples: [
         [
-          `${path} bob@physics.example.org --full-name 'Bob Miller' --token-file bob.token`,
+          `${path} bob@physics.example.org --full-name 'Bob Miller' --out bob.token`,
           'ask; then wait for the approval',
         ],
         ['xos cert request bob@physics.example.org --token-file bob.token', 'once approved'],
@@ -67,14 +67,14 @@ function addAskCommand(parent: XosCommand, name: string, perform: Perform): void
       .option('--full-name <name>', 'your name')
       .option('--email <address>', 'your e-mail address')
       .option('--message <text>', 'a word to the administrator')
-      .option('--token-file <file>', 'write the token to a new FILE (mode 0600) instead of printing it')
+      .option('--out <file>', 'write the token to a new FILE (mode 0600) instead of printing it')
       .option('--password', 'choose a VO password, asked for twice')
       .option('--password-file <file>', 'the VO password is the first line of FILE; - is standard input'),
   ).action(perform(ask));
 }
 
 async function ask(invocation: Invocation, options: AskOptions, identity: Identity): Promise<Report> {
-  const delivery = tokenDelivery(options.tokenFile);
+  const delivery = tokenDelivery(options.out);
   const password = await chosenPassword(invocation, options, identity);
   const { token, expiresAtMs } = await withVoClient(invocation, options, identity.vo, 'public', (client) =>
     client.askToJoin(identity.vo, {

@@ -1,7 +1,7 @@
 import type { RevocationReason, RevocationRequest } from '@xtreemos/vo-client';
 import { Option } from 'commander';
 import type { Invocation, Perform } from '../invocation.ts';
-import { userValue, voValue } from '../option-values.ts';
+import { type Identity, identityValue, voValue } from '../option-values.ts';
 import type { Report } from '../output/report.ts';
 import { stableJson } from '../output/stable-json.ts';
 import { confirmPlainly } from '../prompt/confirmation.ts';
@@ -35,10 +35,8 @@ export function addVoRevokeCommands(vo: XosCommand, perform: Perform): void {
       summary: 'end a membership and revoke all its certificates',
       description:
         'End a membership and revoke all its certificates. The user name is never given to another person.',
-      examples: [['xos vo revoke member physics.example.org mallory --reason privilegeWithdrawn', '']],
-    })
-      .argument('<vo>', 'id of the VO', voValue)
-      .argument('<user>', 'the member', userValue),
+      examples: [['xos vo revoke member mallory@physics.example.org --reason privilegeWithdrawn', '']],
+    }).argument('<identity>', 'USER@VO', identityValue),
   ).action(perform(revokeMember));
   addRevokeOptions(
     addCommand(revoke, 'certificate', {
@@ -76,8 +74,7 @@ function addRevokeOptions(command: XosCommand): XosCommand {
 async function revokeMember(
   invocation: Invocation,
   options: RevokeOptions,
-  vo: string,
-  user: string,
+  { user, vo }: Identity,
 ): Promise<Report> {
   await confirmPlainly(
     invocation.prompts,

@@ -1,6 +1,6 @@
 import type { Member } from '@xtreemos/vo-client';
 import type { Invocation, Perform } from '../invocation.ts';
-import { userValue, voValue } from '../option-values.ts';
+import { type Identity, identityValue, userValue, voValue } from '../option-values.ts';
 import type { Report } from '../output/report.ts';
 import { stableJson } from '../output/stable-json.ts';
 import { table } from '../output/table.ts';
@@ -69,11 +69,10 @@ function addGroups(vo: XosCommand, perform: Perform): void {
     addSignInOptions(
       addCommand(group, verb, {
         summary,
-        examples: [[`xos vo group ${verb} physics.example.org atlas/muons alice`, '']],
+        examples: [[`xos vo group ${verb} atlas/muons alice@physics.example.org`, '']],
       })
-        .argument('<vo>', 'id of the VO', voValue)
         .argument('<path>', 'path of the group')
-        .argument('<user>', 'the member', userValue),
+        .argument('<identity>', 'USER@VO', identityValue),
     ).action(perform(change));
   }
 }
@@ -92,13 +91,12 @@ function addRoles(vo: XosCommand, perform: Perform): void {
       addCommand(role, verb, {
         summary,
         examples: [
-          [`xos vo role ${verb} physics.example.org admin alice`, 'in the VO'],
-          [`xos vo role ${verb} physics.example.org operator alice --group atlas`, 'in a group'],
+          [`xos vo role ${verb} admin alice@physics.example.org`, 'in the VO'],
+          [`xos vo role ${verb} operator alice@physics.example.org --group atlas`, 'in a group'],
         ],
       })
-        .argument('<vo>', 'id of the VO', voValue)
         .argument('<role>', 'the role')
-        .argument('<user>', 'the member', userValue)
+        .argument('<identity>', 'USER@VO', identityValue)
         .option('--group <path>', 'in this group instead of the whole VO'),
     ).action(perform(change));
   }
@@ -155,9 +153,8 @@ async function destroyGroup(
 async function addToGroup(
   invocation: Invocation,
   options: ConnectionOptions,
-  vo: string,
   path: string,
-  user: string,
+  { user, vo }: Identity,
 ): Promise<Report> {
   const member = await withVoClient(invocation, options, vo, 'administrator', (client) =>
     client.addToGroup(vo, path, user),
@@ -168,9 +165,8 @@ async function addToGroup(
 async function removeFromGroup(
   invocation: Invocation,
   options: ConnectionOptions,
-  vo: string,
   path: string,
-  user: string,
+  { user, vo }: Identity,
 ): Promise<Report> {
   const member = await withVoClient(invocation, options, vo, 'administrator', (client) =>
     client.removeFromGroup(vo, path, user),
@@ -183,9 +179,8 @@ type RoleOptions = ConnectionOptions & { readonly group?: string };
 async function grantRole(
   invocation: Invocation,
   options: RoleOptions,
-  vo: string,
   role: string,
-  user: string,
+  { user, vo }: Identity,
 ): Promise<Report> {
   const member = await withVoClient(invocation, options, vo, 'administrator', (client) =>
     client.grantRole(vo, options.group ?? '', role, user),
@@ -196,9 +191,8 @@ async function grantRole(
 async function withdrawRole(
   invocation: Invocation,
   options: RoleOptions,
-  vo: string,
   role: string,
-  user: string,
+  { user, vo }: Identity,
 ): Promise<Report> {
   const member = await withVoClient(invocation, options, vo, 'administrator', (client) =>
     client.withdrawRole(vo, options.group ?? '', role, user),

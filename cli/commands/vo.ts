@@ -10,6 +10,7 @@ import { confirmByName } from '../prompt/confirmation.ts';
 import { readRootKey } from '../root-key.ts';
 import { addSignInOptions, type ConnectionOptions, withVoClient } from '../vo-connection.ts';
 import { addCommand, type XosCommand } from '../xos-command.ts';
+import { addVoAdmissionCommands } from './vo-admission.ts';
 import { addVoJoinCommands } from './vo-join.ts';
 import { addVoMemberCommands } from './vo-member.ts';
 import { addVoRevokeCommands } from './vo-revoke.ts';
@@ -26,6 +27,7 @@ export function addVoCommands(program: XosCommand, perform: Perform): void {
   });
   addLifeCycle(vo, perform);
   addVoJoinCommands(vo, perform);
+  addVoAdmissionCommands(vo, perform);
   addVoMemberCommands(vo, perform);
   addVoStructureCommands(vo, perform);
   addVoRevokeCommands(vo, perform);
@@ -107,7 +109,7 @@ async function createVo(invocation: Invocation, options: CreateOptions, id: stri
   return {
     data: stableJson(made),
     text: () =>
-      `VO ${made.id} is there, in trust domain ${made.domain}.\nInvite its first member: xos vo invite ${made.id} USER\n`,
+      `VO ${made.id} is there, in trust domain ${made.domain}.\nInvite its first member: xos vo invite USER@${made.id}\n`,
   };
 }
 
