@@ -58,6 +58,17 @@ export class AccountStore {
     );
   }
 
+  /** Members past the end of their membership whose account is still leased. */
+  membersEndedAt(nowMs: number): { vo: string; user: string }[] {
+    return this.database
+      .all(
+        `SELECT member.vo, member.user FROM lease JOIN member ON member.vo = lease.vo AND member.user = lease.user
+         WHERE lease.state = 'leased' AND member.not_after <= ?`,
+        nowMs,
+      )
+      .map((row) => ({ vo: String(row['vo']), user: String(row['user']) }));
+  }
+
   revokedSshSerials(vo: string): string[] {
     return this.database
       .all('SELECT serial FROM revoked_ssh_certificate WHERE vo = ?', vo)
@@ -277,6 +288,20 @@ export class AccountStore {
     return this.database
       .all('SELECT * FROM session WHERE vo = ? AND user = ? ORDER BY opened_at DESC', vo, user)
       .map(sessionFromRow);
+  }
+
+  /** Uids of those who left. */
+  restingUids(vo?: string): { uid: number; vo: string; user: string; guid: string }[] {
+    const rows =
+      vo === undefined
+        ? this.database.all("SELECT * FROM tombstone WHERE kind = 'uid' ORDER BY value")
+        : this.database.all("SELECT * FROM tombstone WHERE kind = 'uid' AND vo = ? ORDER BY value", vo);
+    return rows.map((row) => ({
+      uid: Number(row['value']),
+      vo: String(row['vo']),
+      user: String(row['owner']),
+      guid: String(row['guid']),
+    }));
   }
 
   forgetTombstones(nowMs: number): Promise<number> {

@@ -30,6 +30,8 @@ export interface PamServerOptions {
   readonly mayAskPrincipals: (uid: number) => boolean;
   readonly logger: Logger;
   readonly onAnswered: (request: ModuleMessage['type'], pamCode: number, seconds: number) => void;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
   /** How a peer is recognised; tests run as one uid and speak for others. */
   readonly peer?: (socket: Socket) => PeerCredentials;
   /** Milliseconds for a person to answer a prompt, and for a connection to send its first request. */
@@ -161,7 +163,7 @@ async function answerTo(
       const context = { service: request.service, tty: request.tty, remoteHost: request.rhost };
       const credential = await options.sessionCredential(request.user, request.handle, request.sshAuthInfo);
       const opened = await sessions.open(account, context, peer.pid, credential);
-      const lifeSeconds = Math.floor(((opened.credential?.expiresAtMs ?? 0) - Date.now()) / 1000);
+      const lifeSeconds = Math.floor(((opened.credential?.expiresAtMs ?? 0) - options.nowMs()) / 1000);
       connection.send({
         type: 'session',
         sessionId: opened.sessionId,

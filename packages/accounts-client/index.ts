@@ -1,4 +1,4 @@
-export type { AccountsClient } from './accounts-client.ts';
+export { type AccountsClient, type AccountsClientOptions, connectAccounts } from './accounts-client.ts';
 export {
   ACCOUNTS_BUS_NAME,
   ACCOUNTS_INTERFACE,
@@ -12,3 +12,4 @@ export {
   type AccountState,
   type VoState,
 } from './accounts-interface.ts';
+export { fromDictionary, toDictionary } from './dictionary.ts';

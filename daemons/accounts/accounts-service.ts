@@ -1,0 +1,507 @@
+import { mkdirSync } from 'node:fs';
+import type { Server, Socket } from 'node:net';
+import { join } from 'node:path';
+import type {
+  Account,
+  AccountCounts,
+  AccountFilter,
+  AccountSession,
+  VoState,
+} from '@xtreemos/accounts-client';
+import {
+  createRateLimit,
+  type RunningService,
+  reasonOf,
+  type ServiceContext,
+  XosError,
+} from '@xtreemos/base';
+import { createHelperClient, type Helper } from '@xtreemos/helper-client';
+import { makeChallengeStore, openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
+import { writeNssMap } from '@xtreemos/module-protocol';
+import type { PeerCredentials } from '@xtreemos/native-sys';
+import { AccountAccess } from './account-access.ts';
+import { AccountDatabase } from './account-database.ts';
+import { events } from './account-events.ts';
+import { createAccountMetrics } from './account-metrics.ts';
+import { AccountStore } from './account-store.ts';
+import { accountView, listAccounts, sessionView } from './account-view.ts';
+import type { AccountsConfiguration } from './configuration.ts';
+import { expire } from './expiry.ts';
+import { foreignIdsOf, type NameServices } from './foreign-ids.ts';
+import { renewHostCertificates } from './host-renewal.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { LeaseEnd } from './lease-end.ts';
+import { LoginConversation, type VoNode } from './login-conversation.ts';
+import { LoginHandles, type SessionCredential } from './login-handle.ts';
+import { MapPublisher } from './map-publisher.ts';
+import { parseGlobalUserId } from './member-names.ts';
+import type { MembershipChanges } from './membership-application.ts';
+import { MembershipIntake } from './membership-intake.ts';
+import { type AccountLook, nssMapContent } from './nss-map.ts';
+import { createNssServer } from './nss-server.ts';
+import { createPamServer } from './pam-server.ts';
+import { sleep } from './pausing.ts';
+import { hostProcesses, type ProcessTable } from './process-table.ts';
+import { RevocationWatch } from './revocation-watch.ts';
+import { SessionService } from './session-service.ts';
+import { fileRevision, readSiteRules, type SiteRules, siteRevision } from './site-rules.ts';
+import { SshLogin } from './ssh-login.ts';
+import { VoConnections } from './vo-connections.ts';
+import { VoDirectory } from './vo-directory.ts';
+
+/** What happens, for those who listen on the bus. */
+export interface AccountObserver {
+  accountLeased(login: string, uid: number): void;
+  accountEnded(login: string, uid: number, reason: string): void;
+  sessionOpened(sessionId: string, login: string, uid: number): void;
+  sessionClosed(sessionId: string, login: string, uid: number): void;
+  stateChanged(): void;
+}
+
+/** What tests replace. */
+export interface AccountsEnvironment {
+  readonly helper?: Helper;
+  readonly nameServices?: NameServices;
+  readonly processes?: ProcessTable;
+  readonly peer?: (socket: Socket) => PeerCredentials;
+}
+
+/** The account mapping service, put together; main.ts gives it a life and the bus a voice. */
+export class AccountsService implements RunningService<AccountsConfiguration> {
+  readonly #context: ServiceContext<AccountsConfiguration>;
+  #configuration: AccountsConfiguration;
+  #site: SiteRules;
+  #siteRevision: string;
+  #voRevision = '';
+  readonly #observers = new Set<AccountObserver>();
+  readonly #helper: Helper;
+  readonly #trust: TrustDirectories;
+  readonly #store: AccountStore;
+  readonly #directory: VoDirectory;
+  readonly #publisher: MapPublisher;
+  readonly #leaseEnd: LeaseEnd;
+  readonly #intake: MembershipIntake;
+  readonly #connections: VoConnections;
+  readonly #sessions: SessionService;
+  readonly #servers: readonly Server[];
+  readonly #housekeeping: Housekeeping;
+  #generation = 0;
+
+  /** @throws XosError when a file of the configuration cannot be used or a socket not be bound */
+  static async start(
+    context: ServiceContext<AccountsConfiguration>,
+    environment: AccountsEnvironment = {},
+  ): Promise<AccountsService> {
+    const { Accounts, Login } = context.configuration;
+    const crlDirectory = join(Accounts.StateDirectory, 'crls');
+    // OpenSSL and others follow the links of the trust directory to here.
+    mkdirSync(crlDirectory, { recursive: true, mode: 0o755 });
+    const trust = await openTrustDirectories({
+      directories: [Accounts.TrustDirectory],
+      crlDirectories: [crlDirectory],
+    });
+    const service = new AccountsService(context, environment, trust, crlDirectory);
+    const [pamServer, nssServer] = service.#servers;
+    if (pamServer === undefined || nssServer === undefined) throw new Error('no servers');
+    await context.sockets.listenUnix(pamServer, { name: 'pam', path: Login.PamSocket, mode: 0o666 });
+    await context.sockets.listenUnix(nssServer, { name: 'nss', path: Login.NssSocket, mode: 0o666 });
+    await service.#connections.rescan();
+    service.#voRevision = service.#voFilesRevision();
+    void service.#publisher.publish();
+    void service.#leaseEnd.cleanAll();
+    void service.#sessions.reap();
+    return service;
+  }
+
+  private constructor(
+    context: ServiceContext<AccountsConfiguration>,
+    environment: AccountsEnvironment,
+    trust: TrustDirectories,
+    crlDirectory: string,
+  ) {
+    const { configuration, logger, clock, metrics } = context;
+    const { Accounts, Login } = configuration;
+    this.#context = context;
+    this.#configuration = configuration;
+    this.#site = readSiteRules(configuration);
+    this.#siteRevision = siteRevision(configuration);
+    this.#trust = trust;
+    this.#helper = environment.helper ?? createHelperClient({ socketPath: Login.HelperSocket });
+    const store = new AccountStore(new AccountDatabase(join(Accounts.StateDirectory, 'accounts.db')));
+    this.#store = store;
+    const counted = createAccountMetrics(
+      metrics,
+      store,
+      () => this.vos().filter(({ connected }) => connected).length,
+    );
+    this.#directory = new VoDirectory({
+      hostDirectory: Accounts.HostDirectory,
+      stateDirectory: Accounts.StateDirectory,
+      clock,
+      trust: () => trust.current,
+    });
+    const directory = this.#directory;
+    const node = (vo: string): VoNode | undefined => {
+      const opened = directory.serviceIfAny(vo);
+      return opened && { client: opened.client, host: opened.identity.binding };
+    };
+    this.#publisher = new MapPublisher({
+      build: () => writeNssMap(nssMapContent(store, this.look, ++this.#generation)),
+      publish: (map) => this.#helper.publishMap(map),
+      logger,
+      sleep,
+    });
+    this.#leaseEnd = new LeaseEnd({
+      store,
+      helper: this.#helper,
+      logger,
+      sleep,
+      onEnded: (lease, reason) => {
+        counted.leaseEnded();
+        this.#tell((observer) => observer.accountEnded(lease.login, lease.uid, reason));
+        this.#stateChanged();
+      },
+      onSessionGone: (sessionId) => this.#sessions.forget(sessionId),
+    });
+    const access = new AccountAccess({
+      store,
+      clock,
+      logger,
+      sitePolicy: () => this.#site.policy,
+      leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
+      onLeased: (lease) => {
+        counted.leaseMade();
+        this.#tell((observer) => observer.accountLeased(lease.login, lease.uid));
+        this.#stateChanged();
+      },
+    });
+    const handles = new LoginHandles(clock);
+    const conversation = new LoginConversation({
+      access,
+      handles,
+      challenges: makeChallengeStore({ now: () => new Date(clock.nowMs()) }),
+      helper: this.#helper,
+      clock,
+      logger,
+      trust: () => trust.current,
+      voRoots: () => directory.roots,
+      node,
+      credentialTimeMs: () => this.#configuration.Login.CredentialTime,
+      allowPlainKeys: () => this.#configuration.Login.AllowPlainKeys,
+      attempts: createRateLimit({ burst: 10, perSecond: 0.2, clock }),
+    });
+    this.#sessions = new SessionService({
+      store,
+      access,
+      helper: this.#helper,
+      clock,
+      logger,
+      processes: environment.processes ?? hostProcesses,
+      leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
+      onOpened: ({ sessionId, login, uid }) => {
+        this.#tell((observer) => observer.sessionOpened(sessionId, login, uid));
+        this.#stateChanged();
+      },
+      onClosed: ({ sessionId, login, uid }) => {
+        this.#tell((observer) => observer.sessionClosed(sessionId, login, uid));
+        this.#stateChanged();
+      },
+    });
+    const sshLogin = new SshLogin({
+      store,
+      access,
+      conversation,
+      authorities: (vo) => directory.sshAuthorities(vo),
+      node,
+      clock,
+      logger,
+    });
+    this.#intake = new MembershipIntake({
+      store,
+      stateDirectory: Accounts.StateDirectory,
+      clock,
+      logger,
+      trust: () => trust.current,
+      voRoots: () => directory.roots,
+      rules: () => ({ ...this.#site.membership, nowMs: clock.nowMs() }),
+      queryForeign: this.#foreignQuery(environment.nameServices),
+      onApplied: (changes) => this.#applied(changes),
+    });
+    const revocations = new RevocationWatch({
+      store,
+      trust,
+      crlDirectory,
+      leaseEnd: this.#leaseEnd,
+      voRoots: () => directory.roots,
+      hostGuid: (vo) => directory.serviceIfAny(vo)?.identity.binding.hostGuid,
+      clock,
+      logger,
+    });
+    this.#connections = new VoConnections({
+      voFiles: () => this.#configuration.Accounts.VoDirectory,
+      store,
+      directory,
+      intake: this.#intake,
+      revocations,
+      clock,
+      logger,
+      refreshIntervalMs: () => this.#configuration.Accounts.RefreshInterval,
+      reloadTrust: () => this.#reloadTrust(),
+      onChange: () => this.#stateChanged(),
+    });
+    const sessionCredential = async (
+      login: string,
+      handle: string,
+      sshAuthInfo: string,
+    ): Promise<SessionCredential | undefined> => {
+      const account = access.find(login);
+      if (account === undefined) return undefined;
+      if (handle !== '') {
+        const proof = handles.redeem(handle, login);
+        if (proof.guid !== account.member.guid) {
+          throw new XosError('XOS_HANDLE_INVALID', {
+            name: login,
+            reason: 'the name is another person by now',
+          });
+        }
+        return proof.credential;
+      }
+      return sshAuthInfo === '' ? undefined : sshLogin.credential(account, sshAuthInfo);
+    };
+    this.#servers = [
+      createPamServer({
+        access,
+        conversation,
+        sessions: this.#sessions,
+        sessionCredential,
+        principals: (request) => sshLogin.principals(request),
+        mayAskPrincipals: (uid) =>
+          this.#configuration.Login.PrincipalsUsers.some(
+            (name) => this.#site.membership.local.byName.get(name)?.uid === uid,
+          ),
+        logger,
+        onAnswered: counted.pamAnswered,
+        nowMs: () => clock.nowMs(),
+        ...(environment.peer === undefined ? {} : { peer: environment.peer }),
+      }),
+      createNssServer({
+        store,
+        look: () => this.look,
+        logger,
+        onMiss: (alias) => this.#connections.refreshAfterMiss(alias),
+        onAnswered: counted.nssAnswered,
+      }),
+    ];
+    this.#housekeeping = new Housekeeping(
+      [
+        { name: 'looking for changed files', everyMs: 2000, work: () => this.#takeChangedFiles() },
+        { name: 'reaping sessions', everyMs: 15_000, work: () => this.#sessions.reap() },
+        {
+          name: 'ending what expired',
+          everyMs: 5000,
+          work: () =>
+            expire({
+              store,
+              leaseEnd: this.#leaseEnd,
+              clock,
+              logger,
+              leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
+              expiredSession: () => this.#configuration.Accounts.ExpiredSession,
+            }),
+        },
+        {
+          name: 'renewing host certificates',
+          everyMs: 3_600_000,
+          work: () => this.#renewHostCertificates(),
+        },
+        { name: 'reading the trust directory', everyMs: 60_000, work: () => this.#reloadTrust() },
+      ],
+      logger,
+    );
+  }
+
+  get look(): AccountLook {
+    const { HomeDirectory, Shell } = this.#configuration.Accounts;
+    return { homeDirectory: HomeDirectory, shell: Shell };
+  }
+
+  /** Calls the observer from now on, until the returned function is called. */
+  observe(observer: AccountObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  vos(): readonly VoState[] {
+    return this.#connections.states();
+  }
+
+  counts(): AccountCounts {
+    return { vos: this.#directory.joined.length, ...this.#store.counts() };
+  }
+
+  listAccounts(filter: AccountFilter): readonly Account[] {
+    return listAccounts(this.#store, this.look, filter);
+  }
+
+  /** By login name or global user id. @throws XosError XOS_NOT_FOUND */
+  account(name: string): Account {
+    const identity = parseGlobalUserId(name);
+    const assignment =
+      this.#store.byLogin(name) ?? (identity && this.#store.byIdentity(identity.vo, identity.user));
+    if (assignment === undefined) throw new XosError('XOS_NOT_FOUND', { what: 'account', name });
+    return accountView(this.#store, assignment, this.look);
+  }
+
+  /** Inverse map. @throws XosError XOS_NOT_FOUND */
+  accountByUid(uid: number): Account {
+    const assignment = this.#store.byUid(uid);
+    if (assignment === undefined)
+      throw new XosError('XOS_NOT_FOUND', { what: 'account with uid', name: String(uid) });
+    return accountView(this.#store, assignment, this.look);
+  }
+
+  /** Forward map. @throws XosError XOS_NOT_FOUND, XOS_INPUT_BAD */
+  mapIdentity(globalUserId: string): Account {
+    const identity = parseGlobalUserId(globalUserId);
+    if (identity === undefined) {
+      throw new XosError('XOS_INPUT_BAD', {
+        what: 'Global user id',
+        where: globalUserId,
+        reason: 'expected user@vo',
+      });
+    }
+    const assignment = this.#store.byIdentity(identity.vo, identity.user);
+    if (assignment === undefined)
+      throw new XosError('XOS_NOT_FOUND', { what: 'account of', name: globalUserId });
+    return accountView(this.#store, assignment, this.look);
+  }
+
+  sessions(login: string): readonly AccountSession[] {
+    return this.#store
+      .sessions()
+      .filter((session) => login === '' || session.login === login)
+      .map(sessionView);
+  }
+
+  /** Ends a lease and resolves when the account is clean. @throws XosError XOS_NOT_FOUND when there is none */
+  async expireLease(login: string): Promise<void> {
+    const assignment = this.#store.byLogin(login);
+    const lease = assignment && this.#store.leaseOf(assignment.vo, assignment.user);
+    if (lease === undefined) throw new XosError('XOS_NOT_FOUND', { what: 'lease of', name: login });
+    await this.#leaseEnd.end(lease, 'ended by the administrator');
+  }
+
+  /** Reads vo.d again, fetches lists and CRLs and applies them; by VO id or alias, or all. */
+  async refresh(vo?: string): Promise<void> {
+    await this.#connections.rescan();
+    this.#voRevision = this.#voFilesRevision();
+    await this.#connections.refresh(vo);
+    await this.#publisher.publish();
+  }
+
+  async reload(configuration: AccountsConfiguration): Promise<void> {
+    const site = readSiteRules(configuration);
+    this.#configuration = configuration;
+    this.#site = site;
+    this.#siteRevision = siteRevision(configuration);
+    await this.#connections.rescan();
+    await this.#connections.reapply();
+    await this.#publisher.publish();
+  }
+
+  async stop(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    await this.#housekeeping.stop();
+    await this.#connections.stop();
+    this.#publisher.stop();
+    await this.#leaseEnd.stop();
+    this.#directory.close();
+    this.#store.database.close();
+  }
+
+  #tell(what: (observer: AccountObserver) => void): void {
+    for (const observer of this.#observers) what(observer);
+  }
+
+  #applied(changes: MembershipChanges): void {
+    // A map that failed before is being tried again by itself.
+    if (changes.visible) void this.#publisher.publish();
+    if (changes.ended.length > 0) void this.#leaseEnd.cleanAll();
+    this.#stateChanged();
+  }
+
+  #stateChanged(): void {
+    const { vos, members, sessions } = this.counts();
+    const connected = this.vos().filter((state) => state.connected).length;
+    const number = (count: number) => count.toLocaleString('en-US');
+    this.#context.setStatus(
+      `${connected} of ${vos} VOs connected, ${number(members)} members, ${number(sessions)} sessions`,
+    );
+    this.#tell((observer) => observer.stateChanged());
+  }
+
+  #foreignQuery(services: NameServices | undefined) {
+    const { logger, clock } = this.#context;
+    let query: ReturnType<typeof foreignIdsOf> | undefined;
+    return async (uids: readonly number[], gids: readonly number[]) => {
+      if (!this.#configuration.Accounts.QueryNameServices)
+        return { uids: new Set<number>(), gids: new Set<number>() };
+      query ??= foreignIdsOf(
+        services ?? (await import('@xtreemos/native-nss')),
+        () => clock.monotonicMs(),
+        (unasked) => {
+          logger.warning(
+            events.configurationProblem,
+            `the name services of this host are slow: ${unasked} ids were given without asking them`,
+          );
+        },
+      );
+      return query(uids, gids);
+    };
+  }
+
+  async #reloadTrust(): Promise<void> {
+    await this.#trust.reload();
+    for (const { file, reason } of this.#trust.current.problems) {
+      this.#context.logger.debug(events.trustProblem, `${file} is not used: ${reason}`);
+    }
+  }
+
+  async #renewHostCertificates(): Promise<void> {
+    const { clock, logger } = this.#context;
+    const { HostDirectory: hostDirectory } = this.#configuration.Accounts;
+    for (const { vo } of this.#directory.joined) {
+      await renewHostCertificates(vo, {
+        directory: this.#directory,
+        hostDirectory,
+        helper: this.#helper,
+        clock,
+        logger,
+      });
+    }
+  }
+
+  #voFilesRevision(): string {
+    return fileRevision(this.#configuration.Accounts.VoDirectory);
+  }
+
+  /** Joining a VO, adding a local user or editing mapping.conf takes effect without a signal. */
+  async #takeChangedFiles(): Promise<void> {
+    const { logger } = this.#context;
+    try {
+      const voRevision = this.#voFilesRevision();
+      if (voRevision !== this.#voRevision) {
+        this.#voRevision = voRevision;
+        await this.#connections.rescan();
+      }
+      const revision = siteRevision(this.#configuration);
+      if (revision !== this.#siteRevision) {
+        this.#siteRevision = revision;
+        this.#site = readSiteRules(this.#configuration);
+        await this.#connections.reapply();
+      }
+    } catch (error) {
+      logger.error(events.configurationProblem, `a changed file is not used: ${reasonOf(error)}`);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { runService } from '@xtreemos/base';
+import { offerOnBus } from './accounts-bus.ts';
+import { AccountsService } from './accounts-service.ts';
+import { accountsConfiguration } from './configuration.ts';
+import { readJoinedVos } from './joined-vo.ts';
+import { readSiteRules } from './site-rules.ts';
+
+const version = '0.1.0';
+
+await runService({
+  name: 'accounts',
+  version,
+  configuration: accountsConfiguration,
+  check(configuration) {
+    readSiteRules(configuration);
+    readJoinedVos(configuration.Accounts.VoDirectory);
+  },
+  async start(context) {
+    const service = await AccountsService.start(context);
+    const bus = context.configuration.Accounts.Bus ? offerOnBus(service, version, context.logger) : undefined;
+    return {
+      reload: (configuration) => service.reload(configuration),
+      async stop() {
+        await bus?.close();
+        await service.stop();
+      },
+    };
+  },
+});
