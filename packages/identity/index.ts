@@ -70,14 +70,10 @@ export {
   parseSigningPolicy,
   renderSigningPolicy,
 } from './signing-policy.ts';
-export type { SshCertificate, SshPublicKey, SshUserCertificateRequest } from './ssh-certificate.ts';
-export {
-  issueSshUserCertificate,
-  parseSshCertificate,
-  parseSshPublicKey,
-  sshPublicKeyLine,
-  verifySshUserCertificate,
-} from './ssh-certificate.ts';
+export type { SshCertificate, SshUserCertificateRequest } from './ssh-certificate.ts';
+export { issueSshUserCertificate, parseSshCertificate, verifySshUserCertificate } from './ssh-certificate.ts';
+export type { SshPublicKey } from './ssh-public-key.ts';
+export { parseSshPublicKey, sshPublicKeyLine } from './ssh-public-key.ts';
 export type { TrustDirectories } from './trust-directory.ts';
 export { openTrustDirectories } from './trust-directory.ts';
 export { writeCrl, writeTrustAnchor } from './trust-directory-writer.ts';
