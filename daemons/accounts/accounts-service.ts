@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import type {
@@ -95,7 +95,8 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     const { Accounts, Login } = context.configuration;
     const crlDirectory = join(Accounts.StateDirectory, 'crls');
     // OpenSSL and others follow the links of the trust directory to here.
-    mkdirSync(crlDirectory, { recursive: true, mode: 0o755 });
+    mkdirSync(crlDirectory, { recursive: true });
+    chmodSync(crlDirectory, 0o755);
     const trust = await openTrustDirectories({
       directories: [Accounts.TrustDirectory],
       crlDirectories: [crlDirectory],

@@ -20,6 +20,7 @@ export class MapPublisher {
   #wanted = false;
   #running: Promise<void> | undefined;
   #published = false;
+  #lastProblem: string | undefined;
 
   constructor(options: MapPublisherOptions) {
     this.#options = options;
@@ -52,14 +53,16 @@ export class MapPublisher {
         const map = build();
         await publish(map);
         this.#published = true;
+        this.#lastProblem = undefined;
         logger.debug(events.mapPublished, `NSS map of ${map.length} bytes published`);
         waitMs = 250;
       } catch (error) {
-        logger.warning(
-          events.mapNotPublished,
-          `NSS map was not published, trying again: ${reasonOf(error)}`,
-          { error: error instanceof Error ? error : null },
-        );
+        const reason = reasonOf(error);
+        // The helper may be away for long, and one line says it all.
+        if (reason !== this.#lastProblem) {
+          logger.warning(events.mapNotPublished, `NSS map was not published, trying until it is: ${reason}`);
+        }
+        this.#lastProblem = reason;
         this.#wanted = true;
         await sleep(waitMs, this.#stopped.signal);
         waitMs = Math.min(waitMs * 2, 15_000);
