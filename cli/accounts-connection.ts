@@ -12,7 +12,7 @@ export async function withAccounts<T>(
     try {
       return await use(client);
     } finally {
-      client.close();
+      await client.close();
     }
   });
 }
@@ -20,9 +20,7 @@ export async function withAccounts<T>(
 /** The bus client is loaded where it is used: most verbs never need it. */
 export async function connectToAccounts(): Promise<AccountsClient> {
   try {
-    const { connectAccounts } = (await import('@xtreemos/accounts-client')) as unknown as {
-      connectAccounts: () => Promise<AccountsClient>;
-    };
+    const { connectAccounts } = await import('@xtreemos/accounts-client');
     return await connectAccounts();
   } catch (error) {
     if (error instanceof XosError) throw error;

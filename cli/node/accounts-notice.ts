@@ -22,6 +22,6 @@ export async function tellAccounts(vo: string): Promise<AccountsNotice> {
       text: `xos-accounts was not told (${reasonOf(error)}); it takes this up when it starts: systemctl restart xos-accounts\n`,
     };
   } finally {
-    client?.close();
+    await client?.close();
   }
 }
