@@ -27,6 +27,9 @@ import { byPassword, type Proof, proveIdentity } from './proof-of-identity.ts';
 import { type Change, changeRegistry, requireVo } from './registry-change.ts';
 import type { VoContext } from './vo-context.ts';
 
+/** What readers of a certificate accept. */
+const maximumFqans = 1024;
+
 /** Clocks of hosts may lag by so much: certificates begin that much earlier. */
 const clockSkewMs = 300_000;
 
@@ -247,7 +250,14 @@ async function redeem(change: Change, vo: string, proof: Proof): Promise<MemberR
 
 function chooseFqans(vo: string, user: string, held: readonly string[], wish: X509Wish): readonly string[] {
   const wanted = wish.wantedFqans;
-  if (wanted === undefined || wanted.length === 0) return held;
+  if (wanted === undefined || wanted.length === 0) {
+    if (held.length <= maximumFqans) return held;
+    throw new XosError('XOS_RESOURCE_EXHAUSTED', {
+      attempt: `put ${held.length} FQANs into a certificate (ask for some of them with fqans)`,
+      resource: 'the space for FQANs',
+      limit: maximumFqans,
+    });
+  }
   const missing = wanted.filter((fqan) => !held.includes(fqan));
   if (missing.length > 0) {
     const reason = `not held in ${vo}: ${missing.join(', ')}`;

@@ -5,6 +5,7 @@ import type { Read } from './database.ts';
 import { recordCertificate } from './issued-certificate.ts';
 import { makeAuthorityKey } from './key-store.ts';
 import { fqansOf, readRightsOfAll } from './member-record.ts';
+import { splitAddresses } from './names.ts';
 import { changeRegistry } from './registry-change.ts';
 import type { VoContext } from './vo-context.ts';
 
@@ -84,7 +85,7 @@ export class MembershipPublisher {
 async function makeSigner(context: VoContext, vo: string): Promise<Credential> {
   const key = makeAuthorityKey();
   const issuer = await context.authorities.issuer('rca', vo);
-  const hostname = context.settings.hostnames[0] ?? 'localhost';
+  const [hostname = 'localhost'] = splitAddresses(context.settings.hostnames).dnsNames;
   const { HostLifetime } = context.settings.configuration.Certificates;
   return changeRegistry(context, 'service', async (change) => {
     const issued = issueHostCertificate({

@@ -24,12 +24,13 @@ export async function makeServiceCertificate(context: VoContext): Promise<Servic
   const root = await context.authorities.rootOrServices('root', domain);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const nowMs = context.clock.nowMs();
-  const [hostname = 'localhost'] = hostnames;
+  const names = splitAddresses(hostnames);
+  const [hostname = 'localhost'] = names.dnsNames;
   const issued = issueServiceCertificate({
     issuer,
     publicKey: createPublicKey(privateKey),
     hostname,
-    ...splitAddresses(hostnames),
+    ...names,
     now: new Date(nowMs),
     lifetimeSeconds,
   });

@@ -21,9 +21,6 @@ import type { VoContext } from './vo-context.ts';
 const rootLifetimeSeconds = 20 * 365 * 86_400;
 const intermediateLifetimeSeconds = 10 * 365 * 86_400;
 
-/** The OU of VO services' certificates, and the VO id that is reserved for it. */
-const servicesOwner = 'services';
-
 /** Throws XOS_NOT_FOUND. */
 export async function requireDomain(read: Read, name: string): Promise<TrustDomainRow> {
   const row = await read.selectFrom('trust_domain').selectAll().where('name', '=', name).executeTakeFirst();
@@ -88,7 +85,7 @@ export async function makeIntermediate(
     issuer: wanted.root,
     publicKey: createPublicKey(key),
     kind: authorityKinds[wanted.kind],
-    vos: [wanted.vo ?? servicesOwner],
+    vos: wanted.vo === null ? [] : [wanted.vo],
     now: new Date(change.nowMs),
     lifetimeSeconds: intermediateLifetimeSeconds,
   });
