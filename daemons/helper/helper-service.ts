@@ -2,7 +2,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type RunningService, type ServiceContext, XosError } from '@xtreemos/base';
 import { connectBus } from '@xtreemos/dbus';
-import { describeKey, revokeKey, setPermissions } from '@xtreemos/native-keyring';
+import { describeKey, revokeKey } from '@xtreemos/native-keyring';
 import { createCallerRights, findLocalUser } from './caller-rights.ts';
 import { findCgroupTree } from './cgroup-tree.ts';
 import { type HelperConfiguration, readIdRanges } from './configuration.ts';
@@ -80,7 +80,7 @@ async function createParts(context: ServiceContext<HelperConfiguration>): Promis
     }),
     home: { root: Home.Root, skeleton: Home.Skeleton },
     sessionDirectory: Session.Directory,
-    keys: { describeKey, setPermissions, revokeKey },
+    keys: { describeKey, revokeKey },
     map: { path: configuration.Map.Path, sizeLimitBytes: configuration.Map.SizeLimit },
     sweep: {
       directories: Sweep.Directories,

@@ -5,12 +5,9 @@ import type { KeyDescription } from '@xtreemos/native-keyring';
 /** The calls on kernel keys that revoking needs. */
 export interface KeyCalls {
   describeKey(serial: number): KeyDescription;
-  setPermissions(serial: number, permissions: number): void;
   revokeKey(serial: number): void;
 }
 
-/** Owner (root) may do all, nobody else anything: for a key that dies in the next call. */
-const ownerAlone = 0x003f0000;
 const goneCodes: ReadonlySet<unknown> = new Set(['ENOKEY', 'EKEYREVOKED', 'EKEYEXPIRED']);
 
 /** Revokes session credentials in the kernel, and no key that is anything else. */
@@ -24,8 +21,7 @@ function revokeOne(serial: number, keys: KeyCalls): keyof RevokeKeysReply {
   try {
     const { type, uid, description } = keys.describeKey(serial);
     if (type !== 'user' || uid !== 0 || description !== 'xos:credential') return 'refused';
-    // The module left itself as few rights as it needs; CAP_SYS_ADMIN may set them again.
-    keys.setPermissions(serial, ownerAlone);
+    // pam_xos left the owner, root, view and setattr: as much as looking and revoking need.
     keys.revokeKey(serial);
     return 'revoked';
   } catch (error) {

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isXosError } from '@xtreemos/base';
+import fc from 'fast-check';
+import type { IdRanges } from './configuration.ts';
+import { parseRequest } from './request-parser.ts';
+
+const ids: IdRanges = {
+  uids: { minimum: 2_030_043_136, maximum: 2_147_352_575 },
+  groupGids: { minimum: 2_013_265_920, maximum: 2_030_043_135 },
+  sessionUids: [{ minimum: 5000, maximum: 5009 }],
+};
+const uid = 2_030_043_200;
+const service = {
+  type: 'start-service',
+  name: 'job-1',
+  uid,
+  gid: uid,
+  loginName: 'alice@physics',
+  supplementaryGids: [2_013_265_920],
+  command: ['/bin/true', 'a b', ''],
+  environment: { LANG: 'C' },
+  workingDirectory: 'work/here',
+  limits: { tasks: 10 },
+  stdio: 'null',
+};
+
+const good: readonly Record<string, unknown>[] = [
+  { type: 'list-credential-files' },
+  { type: 'open-credential-file', name: 'alice/My Stick/alice.p12' },
+  { type: 'open-credential-file', name: '/media/alice/stick/Ålice.pem' },
+  { type: 'make-home', uid, gid: uid, loginName: 'alice@physics' },
+  { type: 'make-home', uid, gid: 2_013_265_921, loginName: 'a.b_c-d@p-1' },
+  { type: 'write-session', uid, gid: uid, sessionId: 'S-1_b' },
+  { type: 'write-session', uid: 5003, gid: 5003, sessionId: 's' },
+  { type: 'remove-session', uid, sessionId: 's'.repeat(64) },
+  { type: 'revoke-keys', serials: [1, 2 ** 31 - 1] },
+  { type: 'publish-map' },
+  { type: 'place-process', pid: 2, startTime: 123, uid, sessionId: 's' },
+  { type: 'end-account', uid },
+  { type: 'sweep', uid, loginName: 'alice@physics' },
+  { type: 'install-host-certificate', vo: 'physics.example.org', role: 'osd', pem: 'X\n' },
+  service,
+  { type: 'stop-service', uid, name: 'a' },
+  { type: 'start-mount', uid },
+  { type: 'stop-mount', uid },
+];
+
+test('every request that follows the grammar is taken as it is', () => {
+  for (const message of good) assert.deepEqual({ ...parseRequest(message, ids) }, message);
+});
+
+test('ids outside the managed ranges are refused, whatever they are', () => {
+  const uids = [0, 1, 999, 1000, 5000, 65_534, 65_535, 2_030_043_135, 2_147_352_576, 2 ** 31, 2 ** 32 - 1];
+  for (const other of uids) {
+    for (const message of good) {
+      if (!('uid' in message)) continue;
+      const isSession = other === 5000 && /session|place/.test(String(message['type']));
+      const gid = 'gid' in message ? { gid: other } : {};
+      if (!isSession) refuses({ ...message, uid: other, ...gid }, 'XOS_UID_OUT_OF_RANGE');
+    }
+  }
+  for (const other of [-1, 1.5, Number.NaN, '2030043200', null, undefined, [uid], 2 ** 32 + uid, true]) {
+    refuses({ type: 'end-account', uid: other }, 'XOS_INPUT_BAD');
+  }
+  for (const gid of [0, 6, 100, 2_013_265_919, uid + 1]) {
+    refuses({ type: 'make-home', uid, gid, loginName: 'a@b' }, 'XOS_UID_OUT_OF_RANGE');
+    refuses({ ...service, supplementaryGids: [gid] }, 'XOS_UID_OUT_OF_RANGE');
+  }
+  refuses({ type: 'write-session', uid: 5003, gid: 0, sessionId: 's' }, 'XOS_INPUT_BAD');
+});
+
+test('no name leaves its directory or its grammar', () => {
+  const names = [
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/../b',
+    'a//b',
+    'a/',
+    '/..',
+    '//a',
+    'a\0b',
+    'a\nb',
+    'x'.repeat(1025),
+  ];
+  for (const name of names) refuses({ type: 'open-credential-file', name }, 'XOS_INPUT_BAD');
+  for (const sessionId of ['', '.', '..', 'a/b', '-a', '_job-x', 'a.b', 'a\0', 'é', 's'.repeat(65), 's\n']) {
+    refuses({ type: 'remove-session', uid, sessionId }, 'XOS_INPUT_BAD');
+  }
+  const logins = [
+    'alice',
+    '@b',
+    'a@',
+    'Alice@b',
+    '../a@b',
+    'a/b@c',
+    'a@b/..',
+    'a@b\n',
+    'a@b@c',
+    `${'a'.repeat(31)}@b`,
+  ];
+  for (const loginName of logins) refuses({ type: 'make-home', uid, gid: uid, loginName }, 'XOS_INPUT_BAD');
+  for (const name of ['', 'A', 'a b', '../a', 'a.service', '-a', 'a@b', 'a'.repeat(65)]) {
+    refuses({ type: 'stop-service', uid, name }, 'XOS_INPUT_BAD');
+  }
+  for (const vo of ['', '..', '.a', 'a/b', 'A', '-a', 'v'.repeat(64)]) {
+    refuses({ type: 'install-host-certificate', vo, role: 'osd', pem: 'x' }, 'XOS_INPUT_BAD');
+  }
+  refuses({ type: 'install-host-certificate', vo: 'a', role: 'vo', pem: 'x' }, 'XOS_INPUT_BAD');
+});
+
+test('a service says nothing but what is typed', () => {
+  const changes: readonly Record<string, unknown>[] = [
+    { command: [] },
+    { command: ['true'] },
+    { command: ['/bin/true', 1] },
+    { command: ['/bin/true', 'a\0b'] },
+    { command: '/bin/true' },
+    { environment: { XOS_LOGIN_HANDLE: 'x' } },
+    { environment: { 'A=B': 'x' } },
+    { environment: { A: 'x\0B=y' } },
+    { environment: [] },
+    { environment: Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`V${index}`, ''])) },
+    { workingDirectory: '/etc' },
+    { workingDirectory: '../bob' },
+    { workingDirectory: 'a/./b' },
+    { limits: { tasks: 0 } },
+    { limits: { tasks: 1.5 } },
+    { limits: { ExecStartPre: 1 } },
+    { limits: JSON.parse('{"__proto__": 1}') as unknown },
+    { stdio: 'inherit' },
+    { supplementaryGids: Array.from({ length: 65 }, () => 2_013_265_920) },
+    { User: 'root' },
+  ];
+  for (const change of changes) refuses({ ...service, ...change }, 'XOS_INPUT_BAD');
+});
+
+test('unknown types and fields, and those of every object, are refused', () => {
+  const types = [undefined, null, 1, '', 'exec', 'constructor', '__proto__', 'toString'];
+  for (const type of types) refuses({ type }, 'XOS_INPUT_BAD');
+  refuses({ type: 'publish-map', path: '/etc/passwd' }, 'XOS_INPUT_BAD');
+  refuses(JSON.parse('{"type":"publish-map","__proto__":{"uid":0}}'), 'XOS_INPUT_BAD');
+  refuses({ type: 'end-account' }, 'XOS_INPUT_BAD');
+});
+
+test('whatever the fields hold, the parser answers with a request in range or a refusal', () => {
+  const anything = fc.oneof(
+    fc.anything({ withNullPrototype: true }),
+    fc.constantFrom<unknown>(uid, 0, 'alice@physics', '../x', ['/bin/sh'], {}),
+  );
+  const types = fc.constantFrom(...good.map((message) => message['type']));
+  const fields = [
+    'uid',
+    'gid',
+    'name',
+    'loginName',
+    'sessionId',
+    'serials',
+    'pid',
+    'command',
+    'limits',
+    'pem',
+  ];
+  const message = fc
+    .tuple(types, fc.dictionary(fc.constantFrom(...fields), anything))
+    .map(([type, other]) => ({ ...good.find((one) => one['type'] === type), ...other, type }));
+  fc.assert(
+    fc.property(message, (value) => {
+      try {
+        const request = parseRequest(value, ids);
+        if ('uid' in request) assert.ok(request.uid >= 5000 && request.uid <= ids.uids.maximum);
+      } catch (error) {
+        assert.ok(
+          isXosError(error, 'XOS_INPUT_BAD') || isXosError(error, 'XOS_UID_OUT_OF_RANGE'),
+          String(error),
+        );
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+function refuses(message: Record<string, unknown>, code: string): void {
+  assert.throws(
+    () => parseRequest(message, ids),
+    (error) => isXosError(error) && error.code === code,
+    JSON.stringify(message),
+  );
+}
