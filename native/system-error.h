@@ -23,12 +23,16 @@ struct SystemFailure {
         : number(number), call(call), subject(std::move(subject)), reason(std::move(reason)) {}
 };
 
+// errno in words; a number may come from a module that has its own.
+inline std::string Describe(int number) {
+    const char *description = strerrordesc_np(number);
+    return description != nullptr ? description : "unknown error " + std::to_string(number);
+}
+
 inline Napi::Error ToError(Napi::Env env, const SystemFailure &failure) {
     const char *name = strerrorname_np(failure.number);
     std::string code = name != nullptr ? name : "E" + std::to_string(failure.number);
-    const char *description = strerrordesc_np(failure.number);
-    std::string reason =
-        !failure.reason.empty() ? failure.reason : (description != nullptr ? description : "unknown error");
+    std::string reason = !failure.reason.empty() ? failure.reason : Describe(failure.number);
     std::string message = code + ": " + reason + ", " + failure.call;
     if (!failure.subject.empty())
         message += " '" + failure.subject + "'";

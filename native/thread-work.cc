@@ -100,14 +100,18 @@ void Threads::Drain(napi_env environment, napi_value, void *context, void *) {
 void Threads::Settle(Napi::Env env, Job &job) {
     Napi::HandleScope scope(env);
     try {
-        if (job.failure)
-            job.deferred.Reject(ToError(env, *job.failure).Value());
-        else
-            job.deferred.Resolve(job.work->Result(env));
-    } catch (const Napi::Error &error) {
-        job.deferred.Reject(error.Value());
-    } catch (const std::bad_alloc &) {
-        job.deferred.Reject(ToError(env, SystemFailure(ENOMEM, "malloc")).Value());
+        try {
+            if (job.failure)
+                job.deferred.Reject(ToError(env, *job.failure).Value());
+            else
+                job.deferred.Resolve(job.work->Result(env));
+        } catch (const Napi::Error &error) {
+            job.deferred.Reject(error.Value());
+        } catch (const std::bad_alloc &) {
+            job.deferred.Reject(ToError(env, SystemFailure(ENOMEM, "malloc")).Value());
+        }
+    } catch (const Napi::Error &) {
+        // A worker that is being stopped makes no objects any more, and nobody is left to be told.
     }
 }
 

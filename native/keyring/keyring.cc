@@ -49,8 +49,7 @@ static Napi::Value AddKey(const Napi::CallbackInfo &info) {
     long key = syscall(SYS_add_key, type.c_str(), description.c_str(), payload.data(), payload.size(),
                        Word(keyring));
     if (key < 0)
-        throw SystemFailure(errno, "add_key", {},
-                            strerrordesc_np(errno) + (", key " + type + ":" + description));
+        throw SystemFailure(errno, "add_key", {}, Describe(errno) + (", key " + type + ":" + description));
     return Number(info, key);
 }
 
@@ -166,7 +165,7 @@ static Napi::Value RequestKey(const Napi::CallbackInfo &info) {
     long key = syscall(SYS_request_key, type.c_str(), description.c_str(), nullptr, Word(destination));
     if (key < 0)
         throw SystemFailure(errno, "request_key", {},
-                            strerrordesc_np(errno) + (", key " + type + ":" + description));
+                            Describe(errno) + (", key " + type + ":" + description));
     return Number(info, key);
 }
 
@@ -183,7 +182,7 @@ class UpcallWork : public ThreadWork {
                        Word(destination_));
         if (key_ < 0)
             throw SystemFailure(errno, "request_key", {},
-                                strerrordesc_np(errno) + (", key " + type_ + ":" + description_));
+                                Describe(errno) + (", key " + type_ + ":" + description_));
     }
 
     Napi::Value Result(Napi::Env env) override {

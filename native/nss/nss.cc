@@ -86,7 +86,11 @@ template <typename Record, typename Copy> class LookUpWork : public ThreadWork {
         for (;;) {
             Record record{};
             Record *found = nullptr;
+            errno = 0;
             int failed = lookUp_(&record, buffer.data(), buffer.size(), &found);
+            // POSIX has it return the error; what interposes (nss_wrapper) returns -1 and sets errno.
+            if (failed < 0)
+                failed = errno;
             if (failed == EINTR)
                 continue;
             if (failed == ERANGE && buffer.size() < mostBufferBytes) {
@@ -95,7 +99,7 @@ template <typename Record, typename Copy> class LookUpWork : public ThreadWork {
             }
             // getpwnam(3): some implementations say "not found" with an error.
             if (failed != 0 && failed != ENOENT && failed != ESRCH)
-                throw SystemFailure(failed, call_, {}, strerrordesc_np(failed) + (" looking up " + subject_));
+                throw SystemFailure(failed, call_, {}, Describe(failed) + (" looking up " + subject_));
             if (failed == 0 && found != nullptr)
                 result_.emplace(*found);
             return;

@@ -185,9 +185,13 @@ void TransactionObject::Pend(Napi::Env env) {
 void TransactionObject::Settle(Napi::Env env, Command &command) {
     Napi::HandleScope scope(env);
     try {
-        command.deferred.Resolve(command.convert(env, command.outcome));
-    } catch (const Napi::Error &error) {
-        command.deferred.Reject(error.Value());
+        try {
+            command.deferred.Resolve(command.convert(env, command.outcome));
+        } catch (const Napi::Error &error) {
+            command.deferred.Reject(error.Value());
+        }
+    } catch (const Napi::Error &) {
+        // A worker that is being stopped makes no objects any more, and nobody is left to be told.
     }
     if (--pending_ > 0)
         return;

@@ -8,8 +8,7 @@ static Napi::Value PidfdOpen(const Napi::CallbackInfo &info) {
     // Close-on-exec by itself (pidfd_open(2)).
     long descriptor = syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0);
     if (descriptor < 0)
-        throw SystemFailure(errno, "pidfd_open", {},
-                            strerrordesc_np(errno) + (", process " + std::to_string(pid)));
+        throw SystemFailure(errno, "pidfd_open", {}, Describe(errno) + (", process " + std::to_string(pid)));
     return Napi::Number::New(info.Env(), static_cast<double>(descriptor));
 }
 
