@@ -46,8 +46,10 @@ export interface RequestServer {
 }
 
 const maximumConnections = 2048;
+/** A stranger's request is read only so that the refusal reaches him: closing on unread bytes would reset the connection. */
+const strangerTimeoutMs = 200;
 
-/** The helper's socket: one connection per request, who asks decided before a byte is read. */
+/** The helper's socket: one connection per request, who asks decided before a byte of it is parsed. */
 export function createRequestServer(options: RequestServerOptions): RequestServer {
   const requests = options.metrics.counter({
     name: 'xos_helper_requests',
@@ -78,10 +80,12 @@ export function createRequestServer(options: RequestServerOptions): RequestServe
     let type: HelperRequestType | 'unknown' = 'unknown';
     let outcome = 'done';
     try {
-      if (!options.rights.isKnown(caller)) throw refusal(caller.uid, 'anything');
-      const message = await receive(socket, options.receiveTimeoutMs ?? 5_000);
+      const isKnown = options.rights.isKnown(caller);
+      const timeoutMs = isKnown ? (options.receiveTimeoutMs ?? 5_000) : strangerTimeoutMs;
+      const message = await receive(socket, timeoutMs);
       if (message === undefined) return;
       try {
+        if (!isKnown) throw refusal(caller.uid, 'anything');
         const request = parseRequest(decodeMessage(message.bytes), options.ids);
         type = request.type;
         options.rights.require(caller, request.type);
