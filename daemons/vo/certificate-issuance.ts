@@ -91,7 +91,10 @@ async function proveSession(
     });
   }
   context.limits.countSignIn(`${user}@${vo}`, undefined);
-  return { proof: await byPassword(context, vo, user, password), untilMs: Number.POSITIVE_INFINITY };
+  return {
+    proof: await byPassword(context, vo, { user, password }, undefined),
+    untilMs: Number.POSITIVE_INFINITY,
+  };
 }
 
 /**

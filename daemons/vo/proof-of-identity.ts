@@ -46,8 +46,8 @@ export async function proveIdentity(
     const address = 'address' in caller ? caller.address : undefined;
     context.limits.countSignIn(`${claim.user}@${vo}`, address);
     return claim.password === undefined
-      ? byToken(vo, claim.user, claim.token ?? '')
-      : byPassword(context, vo, claim.user, claim.password);
+      ? byToken(context, vo, { user: claim.user, secret: claim.token ?? '' }, address)
+      : byPassword(context, vo, { user: claim.user, password: claim.password }, address);
   }
   if (caller.kind !== 'user') throw new XosError('XOS_AUTHENTICATION_REQUIRED', { attempt });
   if (caller.vo !== vo) throw new XosError('XOS_VO_WRONG', { actual: caller.vo, wanted: vo });
@@ -61,8 +61,8 @@ export async function proveIdentity(
 export async function byPassword(
   context: VoContext,
   vo: string,
-  user: string,
-  password: string,
+  { user, password }: { readonly user: string; readonly password: string },
+  address: string | undefined,
 ): Promise<Proof> {
   const row = await context.database.read
     .selectFrom('member')
@@ -75,17 +75,23 @@ export async function byPassword(
   if (!(await context.passwords.verify(password, row?.password ?? null))) {
     throw new XosError('XOS_AUTHENTICATION_FAILED', { who: `${user}@${vo}` });
   }
-  context.limits.signedIn(`${user}@${vo}`);
+  context.limits.signedIn(`${user}@${vo}`, address);
   return { user, method: 'password', redeem: async () => undefined };
 }
 
 /** An invited person who brings the token has accepted. */
-function byToken(vo: string, user: string, secret: string): Proof {
+function byToken(
+  context: VoContext,
+  vo: string,
+  { user, secret }: { readonly user: string; readonly secret: string },
+  address: string | undefined,
+): Proof {
   return {
     user,
     method: 'token',
     async redeem(change) {
       await useToken(change, { kind: 'enrolment', vo, secret, user });
+      change.afterCommit(() => context.limits.signedIn(`${user}@${vo}`, address));
       const { status } = await change.write
         .selectFrom('member')
         .select('status')

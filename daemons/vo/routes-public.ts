@@ -1,9 +1,11 @@
 import type { InvitationAcceptance, JoinRequest, NodeJoinRequest, ServiceStatus } from '@xtreemos/vo-client';
+import type { Caller } from './caller.ts';
 import { acceptInvitation, askToJoin } from './member-registry.ts';
 import { joinNode } from './node-registry.ts';
 import type { Route } from './route.ts';
 import { crlBundle, trustBundle } from './trust-bundle.ts';
 import { version } from './version.ts';
+import type { VoContext } from './vo-context.ts';
 
 /** Needs no sign-in; rate-limited by address. */
 export const publicRoutes: readonly Route[] = [
@@ -55,9 +57,8 @@ export const publicRoutes: readonly Route[] = [
     answer: 'Member',
     handle: ({ context, caller, actor, params, body }) => {
       const acceptance = body as InvitationAcceptance;
-      const address = 'address' in caller ? caller.address : undefined;
-      context.limits.countSignIn(`${acceptance.user}@${params.vo}`, address);
-      return acceptInvitation(context, actor, params.vo, acceptance);
+      const name = `${acceptance.user}@${params.vo}`;
+      return limited(context, caller, name, () => acceptInvitation(context, actor, params.vo, acceptance));
     },
   },
   {
@@ -70,9 +71,22 @@ export const publicRoutes: readonly Route[] = [
     status: 201,
     handle: ({ context, caller, actor, params, body }) => {
       const request = body as NodeJoinRequest;
-      const address = 'address' in caller ? caller.address : undefined;
-      context.limits.countSignIn(`node:${request.hostname}@${params.vo}`, address);
-      return joinNode(context, actor, params.vo, request);
+      const name = `node:${request.hostname}@${params.vo}`;
+      return limited(context, caller, name, () => joinNode(context, actor, params.vo, request));
     },
   },
 ];
+
+/** A token is tried: counts as an attempt to sign in, until it proves right. */
+async function limited<Result>(
+  context: VoContext,
+  caller: Caller,
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const address = 'address' in caller ? caller.address : undefined;
+  context.limits.countSignIn(name, address);
+  const result = await work();
+  context.limits.signedIn(name, address);
+  return result;
+}

@@ -52,8 +52,8 @@ export interface JoinedNode {
 
 export interface FixtureOptions {
   readonly clock?: Clock;
-  /** Further lines of vo.conf. */
-  readonly configuration?: string;
+  /** Lines of [Limits]; default so wide that tests do not meet them. */
+  readonly limits?: string;
   readonly directory?: string;
 }
 
@@ -79,7 +79,7 @@ Hostname=localhost 127.0.0.1
 TrustDomain=test.example
 [Limits]
 PasswordCost=14
-${options.configuration ?? ''}`;
+${options.limits ?? 'AnonymousBurst=100000\nSignInBurst=1000'}`;
   const { value } = parseConfiguration(configurationSchema, [{ file: 'vo.conf', content }]);
   const service = await startVoService({
     configuration: value,

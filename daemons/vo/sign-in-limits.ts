@@ -33,9 +33,13 @@ export class SignInLimits {
     refuse(this.#byName.take(name), 'sign in', name);
   }
 
-  /** It was right: earlier slips of this person no longer count. */
-  signedIn(name: string): void {
+  /**
+   * It was right: earlier slips of this person no longer count, and the address gets its attempt back (not all of them:
+   * somebody with an account could else guess at others' for ever).
+   */
+  signedIn(name: string, address: string | undefined): void {
     this.#byName.reset(name);
+    if (address !== undefined) this.#byAddress.take(network(address), -1);
   }
 }
 
