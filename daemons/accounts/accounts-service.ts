@@ -30,6 +30,7 @@ import { expire } from './expiry.ts';
 import { foreignIdsOf, type NameServices } from './foreign-ids.ts';
 import { renewHostCertificates } from './host-renewal.ts';
 import { Housekeeping } from './housekeeping.ts';
+import type { JoinedVo } from './joined-vo.ts';
 import { LeaseEnd } from './lease-end.ts';
 import { LoginConversation, type VoNode } from './login-conversation.ts';
 import { LoginHandles, type SessionCredential } from './login-handle.ts';
@@ -47,7 +48,7 @@ import { SessionService } from './session-service.ts';
 import { fileRevision, readSiteRules, type SiteRules, siteRevision } from './site-rules.ts';
 import { SshLogin } from './ssh-login.ts';
 import { VoConnections } from './vo-connections.ts';
-import { VoDirectory } from './vo-directory.ts';
+import { VoDirectory, type VoService } from './vo-directory.ts';
 
 /** What happens, for those who listen on the bus. */
 export interface AccountObserver {
@@ -61,6 +62,7 @@ export interface AccountObserver {
 /** What tests replace. */
 export interface AccountsEnvironment {
   readonly helper?: Helper;
+  readonly connect?: (joined: JoinedVo) => VoService;
   readonly nameServices?: NameServices;
   readonly processes?: ProcessTable;
   readonly peer?: (socket: Socket) => PeerCredentials;
@@ -86,6 +88,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
   readonly #servers: readonly Server[];
   readonly #housekeeping: Housekeeping;
   #generation = 0;
+  #stopped = false;
 
   /** @throws XosError when a file of the configuration cannot be used or a socket not be bound */
   static async start(
@@ -140,6 +143,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
       stateDirectory: Accounts.StateDirectory,
       clock,
       trust: () => trust.current,
+      ...(environment.connect === undefined ? {} : { connect: environment.connect }),
     });
     const directory = this.#directory;
     const node = (vo: string): VoNode | undefined => {
@@ -296,20 +300,8 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     this.#housekeeping = new Housekeeping(
       [
         { name: 'looking for changed files', everyMs: 2000, work: () => this.#takeChangedFiles() },
-        { name: 'reaping sessions', everyMs: 15_000, work: () => this.#sessions.reap() },
-        {
-          name: 'ending what expired',
-          everyMs: 5000,
-          work: () =>
-            expire({
-              store,
-              leaseEnd: this.#leaseEnd,
-              clock,
-              logger,
-              leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
-              expiredSession: () => this.#configuration.Accounts.ExpiredSession,
-            }),
-        },
+        { name: 'reaping sessions', everyMs: 15_000, work: () => this.reapSessions() },
+        { name: 'ending what expired', everyMs: 5000, work: () => this.expireNow() },
         {
           name: 'renewing host certificates',
           everyMs: 3_600_000,
@@ -392,6 +384,24 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     await this.#leaseEnd.end(lease, 'ended by the administrator');
   }
 
+  /** Closes sessions whose leader is gone; also done every 15 s. */
+  reapSessions(): Promise<void> {
+    return this.#sessions.reap();
+  }
+
+  /** Ends what time has ended; also done every 5 s. */
+  expireNow(): Promise<void> {
+    const { Accounts } = this.#configuration;
+    return expire({
+      store: this.#store,
+      leaseEnd: this.#leaseEnd,
+      clock: this.#context.clock,
+      logger: this.#context.logger,
+      leaseTimeMs: () => Accounts.LeaseTime,
+      expiredSession: () => Accounts.ExpiredSession,
+    });
+  }
+
   /** Reads vo.d again, fetches lists and CRLs and applies them; by VO id or alias, or all. */
   async refresh(vo?: string): Promise<void> {
     await this.#connections.rescan();
@@ -410,7 +420,10 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     await this.#publisher.publish();
   }
 
+  /** Stopping twice is no error. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     for (const server of this.#servers) server.close();
     await this.#housekeeping.stop();
     await this.#connections.stop();

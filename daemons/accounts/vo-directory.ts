@@ -6,15 +6,23 @@ import { VoClient } from '@xtreemos/vo-client';
 import { type HostIdentity, hostRevision, readHostIdentity } from './host-identity.ts';
 import type { JoinedVo } from './joined-vo.ts';
 
+/** What xos-accounts asks of a VO service. */
+export type VoService = Pick<
+  VoClient,
+  'events' | 'membership' | 'crls' | 'trust' | 'requestSessionCertificate' | 'renewHostCertificates' | 'close'
+>;
+
 export interface VoDirectoryOptions {
   readonly hostDirectory: string;
   readonly stateDirectory: string;
   readonly clock: Clock;
   readonly trust: () => TrustStore;
+  /** Default: a `VoClient` over mutual TLS. */
+  readonly connect?: (joined: JoinedVo, identity: HostIdentity) => VoService;
 }
 
 interface OpenClient {
-  readonly client: VoClient;
+  readonly client: VoService;
   readonly identity: HostIdentity;
 }
 
@@ -63,12 +71,14 @@ export class VoDirectory {
       return present;
     const identity = readHostIdentity(hostDirectory, vo);
     this.#drop(vo);
-    const client = new VoClient({
-      url: joined.serviceUrl,
-      trust: { kind: 'store', store: trust },
-      credential: identity.credential,
-      nowMs: () => clock.nowMs(),
-    });
+    const client =
+      this.#options.connect?.(joined, identity) ??
+      new VoClient({
+        url: joined.serviceUrl,
+        trust: { kind: 'store', store: trust },
+        credential: identity.credential,
+        nowMs: () => clock.nowMs(),
+      });
     const opened = { client, identity };
     this.#clients.set(vo, opened);
     return opened;
