@@ -28,7 +28,7 @@ const suites: readonly Suite[] = [
   {
     name: 'unit',
     what: 'tests beside the code',
-    files: find('{native,packages,daemons,cli,web,saga,pam,nss,bench}/**/*.test.ts'),
+    files: find('{native,packages,daemons,cli,web,saga,pam,nss,systemd,bench}/**/*.test.ts'),
     secondsPerFile: 300,
   },
   {
