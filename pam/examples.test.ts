@@ -33,7 +33,7 @@ test('sshd takes the VO authorities and the principals command for grid users', 
   assert.equal(settings.get('trustedusercakeys'), '/etc/xtreemos/ssh/user_ca.pub');
   assert.match(
     settings.get('authorizedprincipalscommand') ?? '',
-    /^\/usr\/lib\/xtreemos\/xos-ssh-principals %u/,
+    /^\/usr\/lib\/xtreemos\/bin\/xos-ssh-principals %u/,
   );
   assert.equal(settings.get('authorizedkeysfile'), 'none');
   assert.equal(settings.get('hostbasedauthentication'), 'no');
