@@ -130,8 +130,13 @@ async function startProgram(path: string, options: RunOptions): Promise<StartedP
     if (!line.startsWith('started ')) {
       throw new Error(line === '' ? 'the launcher refused its options' : line.trim());
     }
+    // A service outlives the helper; only who stops it waits for it.
     child.unref();
-    return { launcherPid: pid, ended, stop: () => void child.kill('SIGTERM') };
+    const stop = () => {
+      child.ref();
+      child.kill('SIGTERM');
+    };
+    return { launcherPid: pid, ended, stop };
   } catch (error) {
     child.kill('SIGKILL');
     throw new XosError(
