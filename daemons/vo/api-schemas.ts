@@ -3,7 +3,12 @@ import { namePatterns } from './names.ts';
 /** JSON Schema as OpenAPI 3.0 uses it. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-export const text = (maximumLength: number): Schema => ({ type: 'string', maxLength: maximumLength });
+/** Without NUL: PostgreSQL's text cannot hold it. */
+export const text = (maximumLength: number): Schema => ({
+  type: 'string',
+  maxLength: maximumLength,
+  pattern: '^[^\\u0000]*$',
+});
 export const pattern = (expression: string): Schema => ({ type: 'string', pattern: expression });
 export const list = (items: Schema, maximumItems: number): Schema => ({
   type: 'array',
