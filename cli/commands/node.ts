@@ -49,7 +49,7 @@ export function addNodeCommands(program: XosCommand, perform: Perform): void {
     summary: 'let this host join a VO (root)',
     description:
       'Let this host join a VO. Shows the VO and asks; makes host keys here; installs trust anchors, host certificates ' +
-      'and SSH authorities, all or nothing. Joining again replaces keys and certificates.',
+      'and SSH authorities, all or nothing. Where the host has joined before and all is in place, nothing is changed.',
     examples: [
       ['xos node join', 'asks for the token'],
       ['xos node join --token-file host1.token --yes', 'unattended'],
