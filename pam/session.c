@@ -196,8 +196,8 @@ int xos_session_open(pam_handle_t *pamh, const struct xos_options *options, stru
         return PAM_SUCCESS;
     }
     undo_here(pamh, session);
-    /* A daemon that fell silent closes a session whose key it was never told of; asking it once more would
-     * only wait again. */
+    /* A daemon that fell silent reaps the session when this process ends; asking again would only wait again.
+     */
     if (status != PAM_AUTHINFO_UNAVAIL)
         (void)tell_closed(pamh, options, session->id);
 refused:
