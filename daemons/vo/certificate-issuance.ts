@@ -185,7 +185,7 @@ async function issueX509(
       fqans: fqans.join(' '),
       ...(wish.host === undefined ? {} : { host: wish.host.hostname }),
     };
-    await recordCertificate(change, { vo, kind: wish.kind, subject: member.user, details }, issued);
+    await recordCertificate(context, change, { vo, kind: wish.kind, subject: member.user, details }, issued);
     return {
       user: member.user,
       guid: member.guid,
@@ -231,7 +231,7 @@ export async function issueSsh(
     });
     const details = { proof: proof.method, publicKey: publicKey.fingerprint };
     const issued = { serial: serial.toString(), notBefore, notAfter };
-    await recordCertificate(change, { vo, kind: 'ssh', subject: member.user, details }, issued);
+    await recordCertificate(context, change, { vo, kind: 'ssh', subject: member.user, details }, issued);
     return {
       user: member.user,
       certificate: line,

@@ -19,11 +19,14 @@ const maximumBatch = 128;
  */
 export class CommitQueue {
   readonly #db: Kysely<DatabaseSchema>;
+  readonly #committed: (jobs: number) => void;
   readonly #waiting: Job[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(db: Kysely<DatabaseSchema>) {
+  /** `committed` hears how many jobs each transaction held. */
+  constructor(db: Kysely<DatabaseSchema>, committed: (jobs: number) => void = () => undefined) {
     this.#db = db;
+    this.#committed = committed;
   }
 
   /** Resolves with the work's result once it is durable; rejects with its error, or the commit's. */
@@ -60,6 +63,7 @@ export class CommitQueue {
       for (const job of batch) job.reject(error);
       return;
     }
+    this.#committed(batch.length);
     for (const answer of answers) answer();
   }
 

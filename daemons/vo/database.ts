@@ -17,7 +17,7 @@ export interface Database {
 }
 
 /** Opens or makes the database file (0600) and brings its schema up to date. */
-export async function openDatabase(path: string): Promise<Database> {
+export async function openDatabase(path: string, committed?: (jobs: number) => void): Promise<Database> {
   // SQLite makes files by the umask; the journal files take over the mode of the database.
   closeSync(openSync(path, 'a', 0o600));
   const writer = new DatabaseSync(path, { timeout: 5000 });
@@ -31,7 +31,7 @@ export async function openDatabase(path: string): Promise<Database> {
       readOnly: true,
     }),
   });
-  const commits = new CommitQueue(writing);
+  const commits = new CommitQueue(writing, committed);
   return {
     read: reading,
     commits,

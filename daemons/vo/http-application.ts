@@ -89,6 +89,10 @@ function serve(
       if (caller.kind === 'anonymous') context.limits.countAnonymous(caller.address);
       callers.set(request.raw, caller);
     },
+    onResponse: async (_request, reply) => {
+      const labels = { operation: route.operation, status: String(reply.statusCode) };
+      context.metrics.requests.observe(labels, reply.elapsedTime / 1000);
+    },
     handler: async (request, reply) => {
       const caller = callers.get(request.raw);
       if (caller === undefined) throw new TypeError('a request without caller');

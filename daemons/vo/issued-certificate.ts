@@ -1,9 +1,11 @@
 import type { AuditEntry } from '@xtreemos/vo-client';
 import type { CertificateRow, CertificateRowKind } from './database-schema.ts';
 import type { Change } from './registry-change.ts';
+import type { VoContext } from './vo-context.ts';
 
 /** Puts a certificate that is about to be handed out into the record and the audit log. */
 export async function recordCertificate(
+  context: VoContext,
   change: Change,
   owner: {
     readonly vo: string;
@@ -25,6 +27,7 @@ export async function recordCertificate(
     revocation_reason: null,
   };
   await change.write.insertInto('certificate').values(row).execute();
+  change.afterCommit(() => context.metrics.certificates.increment({ kind: row.kind }));
   await change.audit({
     vo: owner.vo,
     action: 'certificate.issue',

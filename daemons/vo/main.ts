@@ -11,6 +11,9 @@ await runService({
   async start(context) {
     const service = await startVoService(context);
     context.setStatus(`Serving ${service.publicUrl}`);
-    return { stop: (deadline) => service.stop(deadline) };
+    return {
+      stop: (deadline) => service.stop(deadline),
+      reload: async (configuration) => service.reload(configuration),
+    };
   },
 });

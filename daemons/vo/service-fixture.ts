@@ -4,7 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Clock, type Logger, manualClock, parseConfiguration, systemClock } from '@xtreemos/base';
+import {
+  type Clock,
+  createMetrics,
+  type Logger,
+  manualClock,
+  parseConfiguration,
+  systemClock,
+} from '@xtreemos/base';
 import { certificateRequestPem, generateKey, makeCertificateRequest } from '@xtreemos/identity';
 import {
   adminSocketUrl,
@@ -85,6 +92,7 @@ ${options.limits ?? 'AnonymousBurst=100000\nSignInBurst=1000'}`;
     configuration: value,
     clock: options.clock ?? systemClock,
     logger: silent,
+    metrics: createMetrics(),
     sockets: {
       listenUnix: (server, { path }) =>
         new Promise((resolve, reject) => {

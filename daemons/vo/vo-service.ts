@@ -1,7 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Clock, defineEvent, type Logger, type ServiceSockets } from '@xtreemos/base';
+import {
+  type Clock,
+  defineEvent,
+  type Logger,
+  type Metrics,
+  type ServiceSockets,
+  XosError,
+} from '@xtreemos/base';
 import { AuthorityStore } from './authority-store.ts';
 import { ChangeHub } from './change-hub.ts';
 import { type Configuration, type Settings, settingsOf } from './configuration.ts';
@@ -14,6 +21,7 @@ import { MembershipPublisher } from './membership-document.ts';
 import { PasswordHasher } from './password-hash.ts';
 import { changeRegistry } from './registry-change.ts';
 import { makeServiceCertificate, type ServiceCertificate } from './service-certificate.ts';
+import { defineMetrics } from './service-metrics.ts';
 import { SignInLimits } from './sign-in-limits.ts';
 import { makeTrustDomain } from './trust-domain.ts';
 import type { VoContext } from './vo-context.ts';
@@ -29,6 +37,7 @@ export interface Surroundings {
   readonly configuration: Configuration;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly sockets: Pick<ServiceSockets, 'listenUnix'>;
 }
 
@@ -36,24 +45,33 @@ export interface RunningVoService {
   readonly context: VoContext;
   readonly addresses: readonly AddressInfo[];
   readonly publicUrl: string;
+  /** Lifetimes of certificates take effect at once. Throws XOS_CONFIGURATION_BAD for what needs a restart. */
+  reload(configuration: Configuration): void;
   stop(deadline: AbortSignal): Promise<void>;
 }
 
 /** Opens the state directory (makes the default trust domain at the first start) and serves. */
 export async function startVoService(surroundings: Surroundings): Promise<RunningVoService> {
   const { configuration, clock, logger } = surroundings;
-  const settings = settingsOf(configuration);
+  let settings = settingsOf(configuration);
   await mkdir(settings.stateDirectory, { recursive: true, mode: 0o750 });
-  const database = await openDatabase(join(settings.stateDirectory, 'vo.db'));
+  const hub = new ChangeHub();
+  const metrics = defineMetrics(surroundings.metrics, hub);
+  const database = await openDatabase(join(settings.stateDirectory, 'vo.db'), (jobs) =>
+    metrics.commitBatch.observe({}, jobs),
+  );
   let listeners: Listeners | undefined;
   const publicUrl = () => configuration.Service.PublicUrl ?? urlOf(settings, listeners?.addresses[0]?.port);
   const context: VoContext = {
-    settings,
+    get settings() {
+      return settings;
+    },
     clock,
     logger,
     database,
     authorities: new AuthorityStore(database.read, new KeyStore(join(settings.stateDirectory, 'keys'))),
-    hub: new ChangeHub(),
+    hub,
+    metrics,
     passwords: new PasswordHasher({ costExponent: configuration.Limits.PasswordCost }),
     limits: new SignInLimits(configuration.Limits, clock),
     publicUrl: () => publicUrl().replace(/\/$/, ''),
@@ -78,6 +96,9 @@ export async function startVoService(surroundings: Surroundings): Promise<Runnin
       context,
       addresses: open.addresses,
       publicUrl: context.publicUrl(),
+      reload(changed) {
+        settings = { ...settings, configuration: reloaded(settings.configuration, changed) };
+      },
       async stop(deadline) {
         stopMaintenance();
         stopRenewal();
@@ -91,6 +112,18 @@ export async function startVoService(surroundings: Surroundings): Promise<Runnin
     await database.close();
     throw error;
   }
+}
+
+function reloaded(current: Configuration, changed: Configuration): Configuration {
+  const fixed = (configuration: Configuration) => {
+    const { Service, Limits, Certificates } = configuration;
+    return JSON.stringify([Service, Limits, Certificates.RepublishInterval]);
+  };
+  if (fixed(current) !== fixed(changed)) {
+    const reason = '[Service], [Limits] or RepublishInterval= changed, which needs a restart';
+    throw new XosError('XOS_CONFIGURATION_BAD', { reason });
+  }
+  return changed;
 }
 
 async function makeDefaultDomain(context: VoContext): Promise<void> {
