@@ -77,7 +77,7 @@ test("a session leader is placed, and with it ends all that it started, other pe
   assert.deepEqual(await placeProcess(request, tree, process.pid), { placedBy: 'helper', cgroup });
   assert.match(await readFile(`/proc/${leader.pid}/cgroup`, 'utf8'), new RegExp(`/${uid}/s1$`, 'm'));
   const ended = once(leader, 'exit');
-  const reply = await endAccount(uid, { tree, manager: undefined, launcher });
+  const reply = await endAccount(uid, { tree, manager: undefined, launcher, isLeased: () => true });
   assert.deepEqual(reply, { cgroupsKilled: 1, sliceStopped: false, processesLeft: 0 });
   assert.deepEqual(await ended, [null, 'SIGKILL']);
   assert.equal((await readProcess(other.pid))?.isZombie, false);
@@ -177,6 +177,7 @@ function sweepOptions(): AccountSweepOptions {
     timeoutMs: 30_000,
     launcher,
     tree,
+    isLeased: () => true,
   };
 }
 
@@ -225,6 +226,28 @@ test('a sweep takes files, spool entries, linger, runtime directory, sessions, I
     ['tmp', 'cron', 'linger', 'user', 'session'].map((name) => readdir(join(directory, name))),
   );
   assert.deepEqual(left, [['roots'], ['bob'], ['bob@physics'], [], []]);
+});
+
+test("of a static account the grid sessions end, and the local person's processes and files stay", async () => {
+  const session = start('exec sleep 300', uid);
+  const local = start('exec sleep 300', uid);
+  const startTime = await startTimeOf(session.pid);
+  const place = { type: 'place-process', pid: session.pid, startTime, uid, sessionId: 's1' } as const;
+  await placeProcess(place, tree, process.pid);
+  await mkdir(join(directory, 'tmp'));
+  await writeFile(join(directory, 'tmp/mine'), '');
+  execFileSync('chown', [String(uid), join(directory, 'tmp/mine')]);
+  await mkdir(join(directory, `session/${uid}/s1`), { recursive: true });
+  const ended = once(session, 'exit');
+  const isLeased = () => false;
+  const reply = await endAccount(uid, { tree, manager: undefined, launcher, isLeased });
+  assert.deepEqual(reply, { cgroupsKilled: 1, sliceStopped: false, processesLeft: 0 });
+  await ended;
+  assert.equal((await readProcess(local.pid))?.isZombie, false);
+  const request = { type: 'sweep', uid, loginName: 'alice@physics' } as const;
+  const swept = await sweepAccount(request, { ...sweepOptions(), isLeased });
+  assert.deepEqual([swept.filesRemoved, swept.sessionsRemoved], [0, 1]);
+  assert.deepEqual(await readdir(join(directory, 'tmp')), ['mine']);
 });
 
 test('a sweep waits until the account has ended', async () => {

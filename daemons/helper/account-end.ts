@@ -8,6 +8,8 @@ export interface AccountEndOptions {
   /** Where PID 1 is systemd. */
   readonly manager: ServiceManager | undefined;
   readonly launcher: Launcher;
+  /** False for static accounts: the uid's other processes are a local person's. */
+  readonly isLeased: (uid: number) => boolean;
 }
 
 const killSeconds = 10;
@@ -15,9 +17,10 @@ const killSeconds = 10;
 /**
  * Ends all that an account runs. The cgroup and the slice go first because they end everything in one stroke; then every
  * process of the uid wherever it is: no process of the account outlives this by having left its cgroup.
+ * Of a static account only the grid sessions' cgroups are killed.
  */
 export async function endAccount(uid: number, options: AccountEndOptions): Promise<EndAccountReply> {
-  const { tree, manager, launcher } = options;
+  const { tree, manager, launcher, isLeased } = options;
   const problems: unknown[] = [];
   // One way that fails must not keep the others from being tried; the last one decides.
   const attempt = async <Value>(action: () => Promise<Value>, fallback: Value): Promise<Value> => {
@@ -30,14 +33,14 @@ export async function endAccount(uid: number, options: AccountEndOptions): Promi
   };
   const cgroupsKilled = await attempt(async () => (await tree?.kill(uid)) ?? 0, 0);
   const sliceStopped = await attempt(async () => {
-    if (manager === undefined) return false;
+    if (manager === undefined || !isLeased(uid)) return false;
     const slice = `user-${uid}.slice`;
     await manager.killUnit(slice);
     return await manager.stopUnit(slice);
   }, false);
-  const processesLeft = await launcher.killUid(uid, killSeconds);
+  const processesLeft = isLeased(uid) ? await launcher.killUid(uid, killSeconds) : 0;
   await attempt(async () => tree?.prune(uid), undefined);
-  if (problems.length > 0 && processesLeft > 0) {
+  if (problems.length > 0 && (processesLeft > 0 || !isLeased(uid))) {
     throw cgroupError(problems[0], `end the account of uid ${uid}`, tree?.directory ?? 'PID 1');
   }
   return { cgroupsKilled, sliceStopped, processesLeft };

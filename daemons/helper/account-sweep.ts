@@ -25,6 +25,8 @@ export interface AccountSweepOptions {
   readonly timeoutMs: number;
   readonly launcher: Launcher;
   readonly tree: CgroupTree | undefined;
+  /** False for static accounts, of which only the sessions' files are removed: the rest is a local person's. */
+  readonly isLeased: (uid: number) => boolean;
 }
 
 const maximumLines = 64;
@@ -32,6 +34,7 @@ const maximumLines = 64;
 /** @throws XosError XOS_STATE_WRONG while processes of the account run: they would undo it. */
 export async function sweepAccount(request: SweepRequest, options: AccountSweepOptions): Promise<SweepReply> {
   const { uid, loginName } = request;
+  if (!options.isLeased(uid)) return await sweepStatic(uid, options);
   const running = await processesOf(uid);
   if (running.length > 0) {
     throw new XosError('XOS_STATE_WRONG', {
@@ -87,6 +90,24 @@ export async function sweepAccount(request: SweepRequest, options: AccountSweepO
     sessionsRemoved: sessions,
     problems: total.problems,
     complete: total.complete,
+  };
+}
+
+async function sweepStatic(uid: number, options: AccountSweepOptions): Promise<SweepReply> {
+  const sessionsRemoved = await removeSessions(uid, options.sessionDirectory);
+  await options.tree?.prune(uid);
+  return {
+    filesRemoved: 0,
+    directoriesKept: [],
+    sharedMemoryRemoved: 0,
+    semaphoresRemoved: 0,
+    messageQueuesRemoved: 0,
+    cronEntriesRemoved: 0,
+    lingerRemoved: false,
+    keyringsCleared: 0,
+    sessionsRemoved,
+    problems: [],
+    complete: true,
   };
 }
 

@@ -14,8 +14,10 @@ export const configurationSchema = defineConfiguration({
   Ids: {
     ManagedUids: idRange('2030043136-2147352575'),
     ManagedGroupGids: idRange('2013265920-2030043135'),
-    /** Local uids (static and pool accounts) that may have session files; never a home, a sweep or a kill. */
-    SessionUids: kind.textList([]),
+    /** Uids of local pool accounts: leased to one person after the other, ended and swept in between. */
+    PoolUids: kind.textList([]),
+    /** Uids of static accounts, which are somebody's own: they get session files, and no sweep or kill by uid. */
+    StaticUids: kind.textList([]),
   },
   Credentials: {
     CredentialDirectories: kind.pathList(['/media', '/run/media', '/etc/grid-security/credentials']),
@@ -74,27 +76,28 @@ function idRange(fallback: string) {
   );
 }
 
-/**
- * Below 65536 live root, the system and every local person; from 2^31 on, ids break programs that hold them signed.
- * xos-launch has the same floor built in.
- */
+/** Below 65536 live root, the system and every local person; from 2^31 on, ids break programs that hold them signed. */
 const managedFloor = 65_536;
+/** Local accounts of people and pools, never the system's. xos-launch has this floor built in. */
+const localFloor = 1000;
 const managedCeiling = 2_147_483_647;
 
 /** The ids of a configuration, checked. */
 export interface IdRanges {
   readonly uids: IdRange;
   readonly groupGids: IdRange;
-  readonly sessionUids: readonly IdRange[];
+  readonly poolUids: readonly IdRange[];
+  readonly staticUids: readonly IdRange[];
 }
 
 /** @throws XosError XOS_CONFIGURATION_BAD for a range that is empty or reaches ids of the system or of people. */
 export function readIdRanges(configuration: HelperConfiguration): IdRanges {
-  const { ManagedUids, ManagedGroupGids, SessionUids } = configuration.Ids;
+  const { ManagedUids, ManagedGroupGids, PoolUids, StaticUids } = configuration.Ids;
   return {
     uids: parseIdRange('ManagedUids', ManagedUids, managedFloor),
     groupGids: parseIdRange('ManagedGroupGids', ManagedGroupGids, managedFloor),
-    sessionUids: SessionUids.map((text) => parseIdRange('SessionUids', text, 1000)),
+    poolUids: PoolUids.map((text) => parseIdRange('PoolUids', text, localFloor)),
+    staticUids: StaticUids.map((text) => parseIdRange('StaticUids', text, localFloor)),
   };
 }
 
@@ -113,4 +116,14 @@ function parseIdRange(key: string, text: string, floor: number): IdRange {
 
 export function isInRange(id: number, range: IdRange): boolean {
   return id >= range.minimum && id <= range.maximum;
+}
+
+/** Accounts that hold nothing but what grid users left: dynamic and pool accounts. */
+export function isLeasedUid(uid: number, ids: IdRanges): boolean {
+  return isInRange(uid, ids.uids) || ids.poolUids.some((range) => isInRange(uid, range));
+}
+
+/** Accounts that grid users log in to: those above, and static ones, which are local people's own. */
+export function isAccountUid(uid: number, ids: IdRanges): boolean {
+  return isLeasedUid(uid, ids) || ids.staticUids.some((range) => isInRange(uid, range));
 }

@@ -5,7 +5,7 @@ import { connectBus } from '@xtreemos/dbus';
 import { describeKey, revokeKey } from '@xtreemos/native-keyring';
 import { createCallerRights, findLocalUser } from './caller-rights.ts';
 import { findCgroupTree } from './cgroup-tree.ts';
-import { type HelperConfiguration, readIdRanges } from './configuration.ts';
+import { type HelperConfiguration, isLeasedUid, readIdRanges } from './configuration.ts';
 import { createCredentialFiles } from './credential-files.ts';
 import { createLauncher } from './launcher.ts';
 import { createRequestHandler, type HandlerParts } from './request-handlers.ts';
@@ -69,7 +69,9 @@ async function createParts(context: ServiceContext<HelperConfiguration>): Promis
     stdioDirectory: Services.StdioDirectory,
     pamService: Services.PamService,
   };
+  const ids = readIdRanges(configuration);
   return {
+    isLeased: (uid) => isLeasedUid(uid, ids),
     launcher,
     tree,
     manager,

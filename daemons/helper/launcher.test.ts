@@ -93,7 +93,7 @@ test('System V objects of the uid go, those of others stay; its keyrings are emp
   assert.equal(output, 'memory=1 semaphores=1 queues=1 keyrings=2\nleft 4 of 1 1 1 \n0\n');
 });
 
-test('ids outside the managed range and anything unknown are refused before anything is done', () => {
+test('ids of the system and anything unknown are refused before anything is done', () => {
   const refused: readonly (readonly string[])[] = [
     [],
     ['--kill-uid'],

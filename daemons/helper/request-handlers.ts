@@ -25,7 +25,7 @@ export interface HandlerParts extends AccountEndOptions {
   readonly manager: ServiceManager | undefined;
   readonly keys: KeyCalls;
   readonly map: NssMapOptions;
-  readonly sweep: Omit<AccountSweepOptions, 'launcher' | 'tree' | 'sessionDirectory'>;
+  readonly sweep: Omit<AccountSweepOptions, 'launcher' | 'tree' | 'sessionDirectory' | 'isLeased'>;
   readonly hostCertificates: HostCertificateOptions;
   readonly services: UserServices;
   readonly ownPid: number;
@@ -116,8 +116,8 @@ async function handle(
   }
 }
 
-function sharedOf({ launcher, tree, sessionDirectory }: HandlerParts) {
-  return { launcher, tree, sessionDirectory };
+function sharedOf({ launcher, tree, sessionDirectory, isLeased }: HandlerParts) {
+  return { launcher, tree, sessionDirectory, isLeased };
 }
 
 /** A template service, because a mount unit's name must be its path and cannot be a template. */

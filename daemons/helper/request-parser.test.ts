@@ -8,7 +8,8 @@ import { parseRequest } from './request-parser.ts';
 const ids: IdRanges = {
   uids: { minimum: 2_030_043_136, maximum: 2_147_352_575 },
   groupGids: { minimum: 2_013_265_920, maximum: 2_030_043_135 },
-  sessionUids: [{ minimum: 5000, maximum: 5009 }],
+  poolUids: [{ minimum: 5000, maximum: 5009 }],
+  staticUids: [{ minimum: 1001, maximum: 1001 }],
 };
 const uid = 2_030_043_200;
 const service = {
@@ -33,6 +34,8 @@ const good: readonly Record<string, unknown>[] = [
   { type: 'make-home', uid, gid: 2_013_265_921, loginName: 'a.b_c-d@p-1' },
   { type: 'write-session', uid, gid: uid, sessionId: 'S-1_b' },
   { type: 'write-session', uid: 5003, gid: 5003, sessionId: 's' },
+  { type: 'write-session', uid: 1001, gid: 100, sessionId: 's' },
+  { type: 'end-account', uid: 5009 },
   { type: 'remove-session', uid, sessionId: 's'.repeat(64) },
   { type: 'revoke-keys', serials: [1, 2 ** 31 - 1] },
   { type: 'publish-map' },
@@ -55,9 +58,10 @@ test('ids outside the managed ranges are refused, whatever they are', () => {
   for (const other of uids) {
     for (const message of good) {
       if (!('uid' in message)) continue;
-      const isSession = other === 5000 && /session|place/.test(String(message['type']));
+      const isForPools = /session|place|end-account|sweep/.test(String(message['type']));
+      if (other === 5000 && isForPools) continue;
       const gid = 'gid' in message ? { gid: other } : {};
-      if (!isSession) refuses({ ...message, uid: other, ...gid }, 'XOS_UID_OUT_OF_RANGE');
+      refuses({ ...message, uid: other, ...gid }, 'XOS_UID_OUT_OF_RANGE');
     }
   }
   for (const other of [-1, 1.5, Number.NaN, '2030043200', null, undefined, [uid], 2 ** 32 + uid, true]) {
@@ -170,7 +174,7 @@ test('whatever the fields hold, the parser answers with a request in range or a 
     fc.property(message, (value) => {
       try {
         const request = parseRequest(value, ids);
-        if ('uid' in request) assert.ok(request.uid >= 5000 && request.uid <= ids.uids.maximum);
+        if ('uid' in request) assert.ok(request.uid >= 1001 && request.uid <= ids.uids.maximum);
       } catch (error) {
         assert.ok(
           isXosError(error, 'XOS_INPUT_BAD') || isXosError(error, 'XOS_UID_OUT_OF_RANGE'),

@@ -6,7 +6,7 @@ import type {
   ServiceLimits,
   StartServiceRequest,
 } from '@xtreemos/helper-client';
-import { type IdRanges, isInRange } from './configuration.ts';
+import { type IdRanges, isAccountUid, isInRange } from './configuration.ts';
 import { isLoginName } from './login-name.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -50,7 +50,7 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
   'write-session': {
     fields: ['uid', 'gid', 'sessionId'],
     parse: (message, ids) => {
-      const uid = sessionUid(message, ids, 'write a session');
+      const uid = accountUid(message, ids, 'write a session');
       return {
         type: 'write-session',
         uid,
@@ -63,7 +63,7 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
     fields: ['uid', 'sessionId'],
     parse: (message, ids) => ({
       type: 'remove-session',
-      uid: sessionUid(message, ids, 'remove a session'),
+      uid: accountUid(message, ids, 'remove a session'),
       sessionId: sessionId(message),
     }),
   },
@@ -82,19 +82,19 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
       // 2^22 is the kernel's PID_MAX_LIMIT; 1 is init, which nobody moves.
       pid: integer(message, 'pid', 2, 2 ** 22),
       startTime: integer(message, 'startTime', 0, Number.MAX_SAFE_INTEGER),
-      uid: sessionUid(message, ids, 'place a process'),
+      uid: accountUid(message, ids, 'place a process'),
       sessionId: sessionId(message),
     }),
   },
   'end-account': {
     fields: ['uid'],
-    parse: (message, ids) => ({ type: 'end-account', uid: managedUid(message, ids, 'end the account') }),
+    parse: (message, ids) => ({ type: 'end-account', uid: accountUid(message, ids, 'end the account') }),
   },
   sweep: {
     fields: ['uid', 'loginName'],
     parse: (message, ids) => ({
       type: 'sweep',
-      uid: managedUid(message, ids, 'sweep'),
+      uid: accountUid(message, ids, 'sweep'),
       loginName: loginName(message),
     }),
   },
@@ -213,10 +213,11 @@ function groupGidOf(gid: number, ids: IdRanges): number {
   return gid;
 }
 
-function sessionUid(message: Fields, ids: IdRanges, attempt: string): number {
+/** Of any kind of account; what may be done to which kind is the handlers' matter. */
+function accountUid(message: Fields, ids: IdRanges, attempt: string): number {
   const uid = integer(message, 'uid', 0, 2 ** 32 - 1);
-  if (!isInRange(uid, ids.uids) && !ids.sessionUids.some((range) => isInRange(uid, range))) {
-    throw outOfRange(attempt, uid, `${ids.uids.minimum}-${ids.uids.maximum} and SessionUids=`);
+  if (!isAccountUid(uid, ids)) {
+    throw outOfRange(attempt, uid, `${ids.uids.minimum}-${ids.uids.maximum}, PoolUids= and StaticUids=`);
   }
   return uid;
 }

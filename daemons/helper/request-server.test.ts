@@ -50,7 +50,8 @@ beforeEach(async () => {
     ids: {
       uids: { minimum: 2_030_043_136, maximum: 2_147_352_575 },
       groupGids: { minimum: 2_013_265_920, maximum: 2_030_043_135 },
-      sessionUids: [],
+      poolUids: [],
+      staticUids: [],
     },
     handle: createRequestHandler({
       credentials: createCredentialFiles({
@@ -60,6 +61,7 @@ beforeEach(async () => {
       }),
       home: { root: join(directory, 'home'), skeleton: join(directory, 'absent') },
       sessionDirectory: join(directory, 'session'),
+      isLeased: () => true,
       tree: undefined,
       manager: undefined,
       launcher: { killUid: refuseUse, removeLeftovers: refuseUse, run: refuseUse },

@@ -215,14 +215,17 @@ test('the end of an account kills and stops its slice, then every process of the
     removeLeftovers: () => assert.fail(),
     run: () => assert.fail(),
   };
-  const reply = await endAccount(uid, { tree: undefined, manager, launcher });
+  const reply = await endAccount(uid, { tree: undefined, manager, launcher, isLeased: () => true });
   assert.deepEqual(reply, { cgroupsKilled: 0, sliceStopped: true, processesLeft: 0 });
   assert.deepEqual(systemd.calls, [
     ['KillUnit', `user-${uid}.slice`, 'all', 9],
     ['StopUnit', `user-${uid}.slice`, 'replace'],
   ]);
   assert.deepEqual(killed, [uid]);
-  assert.equal((await endAccount(uid + 1, { tree: undefined, manager, launcher })).sliceStopped, false);
+  assert.equal(
+    (await endAccount(uid + 1, { tree: undefined, manager, launcher, isLeased: () => true })).sliceStopped,
+    false,
+  );
 });
 
 test('a bus that is not there yet is asked again', async () => {

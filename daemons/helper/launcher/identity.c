@@ -26,10 +26,11 @@ bool xos_parse_number(const char *text, unsigned long long minimum, unsigned lon
     return true;
 }
 
-bool xos_parse_managed_id(const char *text, uid_t *id) {
+bool xos_parse_account_id(const char *text, uid_t *id) {
     unsigned long long number;
 
-    if (!xos_parse_number(text, XOS_ID_MINIMUM, XOS_ID_MAXIMUM, &number))
+    if (!xos_parse_number(text, XOS_ID_MINIMUM, XOS_ID_MAXIMUM, &number) || number == 65534 ||
+        number == 65535)
         return false;
     *id = (uid_t)number;
     return true;

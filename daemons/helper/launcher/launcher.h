@@ -7,10 +7,10 @@
 #include <sys/types.h>
 
 /*
- * Managed ids lie above every classic local range (16 bits) and below 2^31 (docs/architecture.md). The exact
- * range is xos-helper's configuration; this floor holds whatever its configuration or a defect in it says.
+ * Never root, the system's ids or nobody, whatever xos-helper's configuration or a defect in it says; the
+ * exact ranges are its matter. Above 2^31 - 1 lies the guard.
  */
-#define XOS_ID_MINIMUM 65536u
+#define XOS_ID_MINIMUM 1000u
 #define XOS_ID_MAXIMUM 2147483647u
 
 /*
@@ -25,7 +25,7 @@ enum { XOS_EXIT_FAILED = 1, XOS_EXIT_USAGE = 2, XOS_EXIT_LEFT = 3 };
 /* identity.c */
 bool xos_parse_number(const char *text, unsigned long long minimum, unsigned long long maximum,
                       unsigned long long *number);
-bool xos_parse_managed_id(const char *text, uid_t *id);
+bool xos_parse_account_id(const char *text, uid_t *id);
 /* Drops to (real, effective, saved) uid, the same gid for all, these groups; proves that root is gone. */
 int xos_become(uid_t real, uid_t effective, gid_t gid, size_t group_count, const gid_t *groups);
 void xos_close_from(int first);

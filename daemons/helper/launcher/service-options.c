@@ -47,8 +47,8 @@ static bool parse_groups(char *list, struct xos_service *service) {
     for (char *item = strtok_r(list, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
         if (service->group_count == XOS_MAXIMUM_GROUPS)
             return refuse("--groups", "at most 64 groups");
-        if (!xos_parse_managed_id(item, &service->groups[service->group_count]))
-            return refuse("--groups", "a gid outside the managed range");
+        if (!xos_parse_account_id(item, &service->groups[service->group_count]))
+            return refuse("--groups", "a gid is no id of an account");
         service->group_count++;
     }
     return true;
@@ -83,9 +83,9 @@ static bool parse_option(const char *option, char *value, struct xos_service *se
     unsigned long long number;
 
     if (strcmp(option, "--uid") == 0)
-        return xos_parse_managed_id(value, &service->uid) || refuse(option, "outside the managed range");
+        return xos_parse_account_id(value, &service->uid) || refuse(option, "no id of an account");
     if (strcmp(option, "--gid") == 0)
-        return xos_parse_managed_id(value, &service->gid) || refuse(option, "outside the managed range");
+        return xos_parse_account_id(value, &service->gid) || refuse(option, "no id of an account");
     if (strcmp(option, "--groups") == 0)
         return parse_groups(value, service);
     if (strcmp(option, "--limit") == 0)

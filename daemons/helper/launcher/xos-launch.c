@@ -28,8 +28,8 @@ int main(int argc, char **argv) {
         return xos_run_service(argc - 2, argv + 2);
     if (argc < 3)
         return refuse("arguments are missing or unknown");
-    if (!xos_parse_managed_id(argv[2], &uid))
-        return refuse("the uid is no decimal number in the managed range");
+    if (!xos_parse_account_id(argv[2], &uid))
+        return refuse("the uid is no decimal number of an account");
     if (geteuid() != 0)
         return refuse("must run as root");
     xos_close_from(3);
