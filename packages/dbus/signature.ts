@@ -35,8 +35,9 @@ export function parseSignature(signature: string): readonly Type[] {
 
 /** The one complete type of a signature, as a variant's has to be. @throws WireError */
 export function parseSingleType(signature: string): Type {
-  const [type, ...more] = parseSignature(signature);
-  if (type === undefined || more.length > 0)
+  const types = parseSignature(signature);
+  const [type] = types;
+  if (type === undefined || types.length > 1)
     throw new WireError(`signature '${signature}' is not one complete type`);
   return type;
 }

@@ -16,6 +16,8 @@ const maximumDepth = 64;
 export class WireWriter {
   private buffer = Buffer.allocUnsafe(512);
   private length = 0;
+  /** Keys and indexes down to the value at hand, for messages. */
+  private readonly path: string[] = [];
 
   /** What was written; the writer must not be used afterwards. */
   finish(): Buffer {
@@ -32,7 +34,11 @@ export class WireWriter {
     if (types.length !== values.length) {
       throw new WireError(`${values.length} values for signature '${signature}'`);
     }
-    for (const [index, type] of types.entries()) this.writeValue(type, values[index], `argument ${index}`, 0);
+    for (const [index, type] of types.entries()) {
+      this.path.push(`argument ${index}`);
+      this.writeValue(type, values[index], 0);
+      this.path.pop();
+    }
   }
 
   align(boundary: number): void {
@@ -69,71 +75,75 @@ export class WireWriter {
     return at;
   }
 
-  private writeValue(type: Type, value: unknown, where: string, depth: number): void {
-    if (depth > maximumDepth) throw new WireError(`${where}: nested too deep`);
+  private writeValue(type: Type, value: unknown, depth: number): void {
+    if (depth > maximumDepth) throw new WireError(`${this.where()}: nested too deep`);
     switch (type.code) {
       case 'a':
-        this.writeArray(type.element, value, where, depth);
+        this.writeArray(type.element, value, depth);
         return;
       case '(': {
         if (!Array.isArray(value) || value.length !== type.fields.length) {
-          throw mismatch(where, `an array of ${type.fields.length}`, value);
+          throw this.mismatch(`an array of ${type.fields.length}`, value);
         }
         this.align(8);
         for (const [index, field] of type.fields.entries()) {
-          this.writeValue(field, value[index], `${where}[${index}]`, depth + 1);
+          this.path.push(`[${index}]`);
+          this.writeValue(field, value[index], depth + 1);
+          this.path.pop();
         }
         return;
       }
       case 'v': {
         if (!isRecord(value) || typeof value['signature'] !== 'string')
-          throw mismatch(where, 'a variant', value);
+          throw this.mismatch('a variant', value);
         const inner = parseSingleType(value['signature']);
-        this.writeBasic('g', value['signature'], where);
-        this.writeValue(inner, value['value'], where, depth + 1);
+        this.writeBasic('g', value['signature']);
+        this.writeValue(inner, value['value'], depth + 1);
         return;
       }
       case '{':
-        throw new WireError(`${where}: dictionary entry outside of an array`);
+        throw new WireError(`${this.where()}: dictionary entry outside of an array`);
       default:
-        this.writeBasic(type.code, value, where);
+        this.writeBasic(type.code, value);
         return;
     }
   }
 
-  private writeArray(element: Type, value: unknown, where: string, depth: number): void {
+  private writeArray(element: Type, value: unknown, depth: number): void {
     this.uint32(0);
     const lengthAt = this.length - 4;
     this.align(alignmentOf(element));
     const start = this.length;
     if (element.code === 'y') {
-      if (!(value instanceof Uint8Array)) throw mismatch(where, 'bytes', value);
+      if (!(value instanceof Uint8Array)) throw this.mismatch('bytes', value);
       const at = this.reserve(value.length);
       this.buffer.set(value, at);
     } else if (element.code === '{') {
-      for (const [key, item] of entriesOf(value, where)) {
+      for (const [key, item] of this.entriesOf(value)) {
         this.align(8);
-        this.writeBasic(element.key.code, key, `${where} key`);
-        this.writeValue(element.value, item, `${where}.${String(key)}`, depth + 1);
+        this.path.push(`.${String(key)}`);
+        this.writeBasic(element.key.code, key);
+        this.writeValue(element.value, item, depth + 1);
+        this.path.pop();
       }
     } else {
-      if (!Array.isArray(value)) throw mismatch(where, 'an array', value);
+      if (!Array.isArray(value)) throw this.mismatch('an array', value);
       for (let index = 0; index < value.length; index += 1) {
-        this.writeValue(element, value[index], where, depth + 1);
+        this.writeValue(element, value[index], depth + 1);
       }
     }
-    if (this.length - start > maximumArrayBytes) throw new WireError(`${where}: array too large`);
+    if (this.length - start > maximumArrayBytes) throw new WireError(`${this.where()}: array too large`);
     this.patchUint32(lengthAt, this.length - start);
   }
 
-  private writeBasic(code: BasicCode, value: unknown, where: string): void {
+  private writeBasic(code: BasicCode, value: unknown): void {
     switch (code) {
       case 's':
       case 'o':
       case 'g': {
         if (typeof value !== 'string' || value.includes('\0'))
-          throw mismatch(where, 'a string without NUL', value);
-        if (code === 'o' && !isObjectPath(value)) throw mismatch(where, 'an object path', value);
+          throw this.mismatch('a string without NUL', value);
+        if (code === 'o' && !isObjectPath(value)) throw this.mismatch('an object path', value);
         if (code === 'g') parseSignature(value);
         const bytes = Buffer.byteLength(value, 'utf8');
         if (code === 'g') this.uint8(bytes);
@@ -144,7 +154,7 @@ export class WireWriter {
         return;
       }
       case 'b':
-        if (typeof value !== 'boolean') throw mismatch(where, 'a boolean', value);
+        if (typeof value !== 'boolean') throw this.mismatch('a boolean', value);
         this.uint32(value ? 1 : 0);
         return;
       case 'x':
@@ -153,7 +163,7 @@ export class WireWriter {
         const fits =
           typeof integer === 'bigint' &&
           (code === 'x' ? BigInt.asIntN(64, integer) : BigInt.asUintN(64, integer)) === integer;
-        if (!fits) throw mismatch(where, `a 64-bit integer (${code})`, value);
+        if (!fits) throw this.mismatch(`a 64-bit integer (${code})`, value);
         this.align(8);
         const at = this.reserve(8);
         if (code === 'x') this.buffer.writeBigInt64LE(integer, at);
@@ -161,13 +171,13 @@ export class WireWriter {
         return;
       }
       default:
-        this.writeNumber(code, value, where);
+        this.writeNumber(code, value);
         return;
     }
   }
 
-  private writeNumber(code: 'y' | 'n' | 'q' | 'i' | 'u' | 'd', value: unknown, where: string): void {
-    if (typeof value !== 'number') throw mismatch(where, `a number (${code})`, value);
+  private writeNumber(code: 'y' | 'n' | 'q' | 'i' | 'u' | 'd', value: unknown): void {
+    if (typeof value !== 'number') throw this.mismatch(`a number (${code})`, value);
     if (code === 'd') {
       this.align(8);
       const at = this.reserve(8);
@@ -176,12 +186,29 @@ export class WireWriter {
     }
     const { minimum, maximum, size } = integers[code];
     if (!Number.isInteger(value) || value < minimum || value > maximum) {
-      throw mismatch(where, `an integer from ${minimum} to ${maximum}`, value);
+      throw this.mismatch(`an integer from ${minimum} to ${maximum}`, value);
     }
     this.align(size);
     const at = this.reserve(size);
     if (minimum < 0) this.buffer.writeIntLE(value, at, size);
     else this.buffer.writeUIntLE(value, at, size);
+  }
+
+  private entriesOf(value: unknown): Iterable<readonly [unknown, unknown]> {
+    if (value instanceof Map) return value;
+    if (isRecord(value) && !Array.isArray(value) && !(value instanceof Uint8Array))
+      return Object.entries(value);
+    throw this.mismatch('an object or a Map', value);
+  }
+
+  private where(): string {
+    return this.path.join('');
+  }
+
+  private mismatch(expected: string, value: unknown): WireError {
+    const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : typeof value;
+    const got = typeof value === 'number' ? String(value) : shown;
+    return new WireError(`${this.where()}: expected ${expected}, got ${got}`);
   }
 }
 
@@ -193,27 +220,10 @@ const integers = {
   u: { minimum: 0, maximum: 0xffffffff, size: 4 },
 } as const;
 
-function entriesOf(value: unknown, where: string): Iterable<readonly [unknown, unknown]> {
-  if (value instanceof Map) return value;
-  if (isRecord(value) && !Array.isArray(value) && !(value instanceof Uint8Array))
-    return Object.entries(value);
-  throw mismatch(where, 'an object or a Map', value);
-}
-
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
 export function isObjectPath(path: string): boolean {
   return path === '/' || /^(\/[A-Za-z0-9_]+)+$/.test(path);
-}
-
-function mismatch(where: string, expected: string, value: unknown): WireError {
-  const shown =
-    typeof value === 'string'
-      ? JSON.stringify(value.slice(0, 60))
-      : typeof value === 'number'
-        ? String(value)
-        : typeof value;
-  return new WireError(`${where}: expected ${expected}, got ${shown}`);
 }
