@@ -287,7 +287,7 @@ test('a list that is older, of another VO, or signed by a stranger changes nothi
   vo.version = known + 1;
   for (const [what, document] of Object.entries(bad)) {
     vo.membershipDocument = document;
-    await assert.rejects(host.service.refresh(), undefined, what);
+    await assert.rejects(host.service.refresh(), Error, what);
     assert.deepEqual(
       host.service.listAccounts({}).map(({ user }) => user),
       ['alice', 'bob'],
