@@ -92,7 +92,8 @@ function withFiles(passwd: string, group: string, program: string): unknown {
         encoding: 'utf8',
         env: {
           ...process.env,
-          LD_PRELOAD: 'libnss_wrapper.so',
+          // After what is there already: a sanitizer insists on being the first.
+          LD_PRELOAD: [process.env['LD_PRELOAD'] ?? '', 'libnss_wrapper.so'].join(' ').trim(),
           NSS_WRAPPER_PASSWD: join(directory, 'passwd'),
           NSS_WRAPPER_GROUP: join(directory, 'group'),
         },
