@@ -11,6 +11,7 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeSync,
@@ -135,7 +136,9 @@ export class FileTransaction {
   }
 
   #makeDirectory(path: string, ownership: FileOwnership): void {
-    if (exists(path)) return;
+    const present = statSync(path, { throwIfNoEntry: false });
+    if (present?.isDirectory() === true) return;
+    if (present !== undefined) throw new Error('something that is no directory is in its place');
     const parent = dirname(path);
     if (parent !== path) this.#makeDirectory(parent, { mode: 0o755 });
     mkdirSync(path, { mode: 0o700 });
@@ -190,7 +193,9 @@ function exists(path: string): boolean {
 
 /** The same file under a second name, so that the first never vanishes while it is replaced. */
 function keepCopy(path: string, kept: string): void {
-  if (lstatSync(path).isSymbolicLink()) symlinkSync(readlinkSync(path), kept);
+  const status = lstatSync(path);
+  if (status.isDirectory()) throw new Error('a directory is in its place');
+  if (status.isSymbolicLink()) symlinkSync(readlinkSync(path), kept);
   else linkSync(path, kept);
 }
 

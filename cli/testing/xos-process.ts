@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The command under test, as a person's shell would start it. */
@@ -6,6 +9,10 @@ export const xosCommand: readonly string[] = [
   process.execPath,
   fileURLToPath(new URL('../main.ts', import.meta.url)),
 ];
+
+/** Stripping types takes longer than the command itself; its result is shared by the calls of one test file. */
+const compileCache = mkdtempSync(join(tmpdir(), 'xos-compile-cache-'));
+process.once('exit', () => rmSync(compileCache, { recursive: true, force: true }));
 
 export interface XosResult {
   readonly exitCode: number;
@@ -26,7 +33,13 @@ export function xos(commandLine: readonly string[], options: XosOptions = {}): P
     const [program = '', ...words] = [...xosCommand, ...commandLine];
     const child = spawn(program, words, {
       detached: true,
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', LANG: 'C.UTF-8', ...options.environment },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: '/nonexistent',
+        LANG: 'C.UTF-8',
+        NODE_COMPILE_CACHE: compileCache,
+        ...options.environment,
+      },
       stdio: 'pipe',
     });
     let stdout = '';
