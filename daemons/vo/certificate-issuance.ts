@@ -24,7 +24,7 @@ import type { MemberRow } from './database-schema.ts';
 import { recordCertificate } from './issued-certificate.ts';
 import { fqansOf, readRights, requireActive, requireMember } from './member-record.ts';
 import { byPassword, type Proof, proveIdentity } from './proof-of-identity.ts';
-import { type Change, changeRegistry, requireVo } from './registry-change.ts';
+import { type Change, changeRegistry } from './registry-change.ts';
 import type { VoContext } from './vo-context.ts';
 
 /** What readers of a certificate accept. */
@@ -156,7 +156,6 @@ async function issueX509(
   proof: Proof,
   wish: X509Wish,
 ): Promise<IssuedCertificate> {
-  await requireVo(context.database.read, vo);
   const issuer = await context.authorities.issuer('cda', vo);
   return changeRegistry(context, actor, async (change) => {
     const member = await redeem(change, vo, proof);
@@ -209,7 +208,6 @@ export async function issueSsh(
 ): Promise<IssuedSshCertificate> {
   const publicKey = parseSshPublicKey(request.publicKey);
   const proof = await proveIdentity(context, vo, caller, request, `get an SSH certificate of ${vo}`);
-  await requireVo(context.database.read, vo);
   const authority = await context.authorities.sshAuthority(vo);
   const { SshLifetime } = context.settings.configuration.Certificates;
   const wantedMs = lifetimeMs(request.lifetimeSeconds, SshLifetime);

@@ -96,8 +96,24 @@ export function describeKey(key: KeyObject): KeyDescription {
   return readPublicKeyInfo(new DerReader(spki, 'key')).description;
 }
 
+/** Exporting an EC key costs OpenSSL 3 about 0.3 ms: where the bytes a key was read from are what it would export, they are kept. */
+const readFrom = new WeakMap<KeyObject, Buffer>();
+
+/** SubjectPublicKeyInfo of a P-256 key up to the point's coordinates: named curve, uncompressed point (RFC 5480). */
+const uncompressedP256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+const uncompressedP256Bytes = 91;
+
+function isCanonicalP256(spki: Buffer): boolean {
+  return (
+    spki.length === uncompressedP256Bytes &&
+    spki.subarray(0, uncompressedP256.length).equals(uncompressedP256)
+  );
+}
+
 /** DER SubjectPublicKeyInfo of either half of a key. */
 export function publicKeyInfo(key: KeyObject): Buffer {
+  const known = readFrom.get(key);
+  if (known !== undefined) return known;
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return publicKey.export({ type: 'spki', format: 'der' });
 }
@@ -115,7 +131,9 @@ export function judgeKey(key: KeyDescription): void {
 export function loadPublicKey(spki: Buffer, description: KeyDescription): KeyObject {
   if (description.kind === 'unsupported') judgeKey(description);
   try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    if (isCanonicalP256(spki)) readFrom.set(key, Buffer.from(spki));
+    return key;
   } catch (cause) {
     throw new XosError(
       'XOS_INPUT_BAD',
