@@ -7,7 +7,7 @@ import {
 } from './configuration.ts';
 
 /**
- * Every key of the schema with the value in force and where it comes from, for `xos config show`: itself a
+ * Every key of the schema with the value in force and where it comes from, for `--show-config`: itself a
  * configuration file. Values that would be refused are shown as they stand, with the other findings at the end.
  */
 export function renderConfiguration(
@@ -40,9 +40,4 @@ export function renderConfiguration(
   }
   for (const finding of [...errors, ...warnings]) lines.push(`# ${formatFinding(finding)}`);
   return `${lines.join('\n').trimEnd()}\n`;
-}
-
-/** The files as they stand, each under its name, weakest first, for `xos config cat`. */
-export function renderConfigurationFiles(texts: readonly ConfigurationText[]): string {
-  return texts.map(({ file, content }) => `# ${file}\n${content.trimEnd()}\n`).join('\n');
 }

@@ -34,7 +34,7 @@ export interface ConfigurationSource {
   readonly name: string;
   /** Replaces the search path; it has to exist. */
   readonly file?: string | undefined;
-  /** Weakest first; default `/usr/lib/xtreemos`, `/etc/xtreemos`. The last one's `NAME.conf.d` counts as well. */
+  /** Weakest first, each with its `NAME.conf.d`; default `/usr/lib/xtreemos`, `/etc/xtreemos`. */
   readonly roots?: readonly string[];
 }
 

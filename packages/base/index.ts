@@ -17,7 +17,7 @@ export {
 } from './configuration.ts';
 export type { Kind, ListenAddress, Range } from './configuration-kind.ts';
 export * as kind from './configuration-kind.ts';
-export { renderConfiguration, renderConfigurationFiles } from './configuration-render.ts';
+export { renderConfiguration } from './configuration-render.ts';
 export {
   type DetailsOf,
   dbusErrorName,

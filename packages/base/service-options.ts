@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { reasonOf, XosError } from './xos-error.ts';
 
 export interface ServiceOptions {
-  readonly action: 'run' | 'check-config' | 'version' | 'help';
+  readonly action: 'run' | 'check-config' | 'show-config' | 'version' | 'help';
   readonly configurationFile: string | undefined;
 }
 
@@ -14,18 +14,13 @@ export function parseServiceOptions(args: readonly string[], program: string): S
       options: {
         config: { type: 'string' },
         'check-config': { type: 'boolean' },
+        'show-config': { type: 'boolean' },
         version: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });
-    const action =
-      values.help === true
-        ? 'help'
-        : values.version === true
-          ? 'version'
-          : values['check-config'] === true
-            ? 'check-config'
-            : 'run';
+    const actions = ['help', 'version', 'show-config', 'check-config'] as const;
+    const action = actions.find((candidate) => values[candidate] === true) ?? 'run';
     return { action, configurationFile: values.config };
   } catch (error) {
     throw new XosError('XOS_USAGE', { reason: reasonOf(error), help: `${program} --help` }, { cause: error });
@@ -37,6 +32,7 @@ export function serviceHelp(program: string, name: string): string {
 
   --config FILE    read FILE instead of ${name}.conf in /usr/lib/xtreemos and /etc/xtreemos
   --check-config   read the configuration, say what is wrong with it, and exit
+  --show-config    print every key with its value and where that comes from, and exit
   --version        print the version and exit
   --help           print this and exit
 

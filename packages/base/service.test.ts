@@ -86,6 +86,10 @@ describe('a service', { timeout: 120_000 }, () => {
     assert.deepEqual(await run('--version'), [0, 'xos-fixture 1.2.3\n']);
     assert.equal((await run('--help'))[0], 0);
     const good = configure('Unknown=1');
+    const [showCode, shown] = await run('--config', good, '--show-config');
+    assert.equal(showCode, 0);
+    assert.match(String(shown), /# .*fixture\.conf:2\nSocket=\/.*\n# default\nGreeting=hello\n/);
+    assert.match(String(shown), /\[Service\]\n# default\nLogLevel=info\n/);
     const [code, text] = await run('--config', good, '--check-config');
     assert.equal(code, 0);
     assert.match(String(text), /fixture\.conf:3: unknown key Unknown=/);

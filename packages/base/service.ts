@@ -4,8 +4,10 @@ import {
   formatFinding,
   type LoadedConfiguration,
   loadConfiguration,
+  readConfigurationFiles,
 } from './configuration.ts';
 import { choice, path } from './configuration-kind.ts';
+import { renderConfiguration } from './configuration-render.ts';
 import type { ServiceDefinition } from './service-definition.ts';
 import { runLifeCycle } from './service-life-cycle.ts';
 import { parseServiceOptions, serviceHelp } from './service-options.ts';
@@ -21,7 +23,7 @@ export const serviceSection = {
 
 export type ServiceSection = ConfigurationOf<{ Service: typeof serviceSection }>['Service'];
 
-/** A daemon's schema with what every daemon has, as `xos config cat` shows it. */
+/** A daemon's schema with what every daemon has. */
 export function serviceSchema(schema: ConfigurationSchema): ConfigurationSchema {
   return { ...schema, Service: { ...schema['Service'], ...serviceSection } };
 }
@@ -48,6 +50,11 @@ export async function runService<const Schema extends ConfigurationSchema>(
       case 'version':
         process.stdout.write(`${program} ${definition.version}\n`);
         break;
+      case 'show-config': {
+        const texts = readConfigurationFiles({ name: definition.name, file: options.configurationFile });
+        process.stdout.write(renderConfiguration(serviceSchema(definition.configuration), texts));
+        break;
+      }
       case 'check-config': {
         const { warnings, files } = await load();
         for (const warning of warnings) process.stderr.write(`${program}: ${formatFinding(warning)}\n`);

@@ -16,7 +16,8 @@ const layers: readonly { readonly folders: readonly string[]; readonly peers: bo
   { folders: ['packages/vo-client', 'packages/accounts-client', 'packages/helper-client'], peers: false },
   { folders: ['daemons/vo', 'daemons/accounts', 'daemons/helper', 'cli', 'web', 'saga'], peers: false },
 ];
-const importPattern = /(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
+// Specifiers hold neither spaces nor line ends; `Buffer.from('x')` imports nothing.
+const importPattern = /(?<![.\w])(?:from|import)\s*\(?\s*['"]([\w@./:-]+)['"]/g;
 
 interface Workspace {
   readonly folder: string;
