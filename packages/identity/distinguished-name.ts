@@ -61,8 +61,7 @@ class DecodedName implements DistinguishedName {
 
   get oneline(): string {
     this.#oneline ??= this.#rdns
-      .flat()
-      .map((attribute) => `/${attribute.type}=${onelineValue(attribute)}`)
+      .map((rdn) => `/${rdn.map((attribute) => `${attribute.type}=${onelineValue(attribute)}`).join('+')}`)
       .join('');
     return this.#oneline;
   }
@@ -146,15 +145,13 @@ function decodeString(valueTag: number, content: Buffer): string | undefined {
   }
 }
 
-/** X509_NAME_oneline(3): bytes outside printable ASCII as \xHH; `/` is not escaped, which makes the form ambiguous. */
+/** X509_NAME_oneline(3) of OpenSSL 3: bytes outside printable ASCII as \xHH, `/` and `+` behind a backslash. */
 function onelineValue(attribute: DecodedAttribute): string {
   let text = '';
   for (const byte of attribute.valueContent) {
-    if (attribute.valueTag === tag.bmpString && byte === 0) continue;
-    text +=
-      byte < 0x20 || byte > 0x7e
-        ? `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`
-        : String.fromCharCode(byte);
+    if (byte < 0x20 || byte > 0x7e) text += `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    else
+      text += byte === 0x2f || byte === 0x2b ? `\\${String.fromCharCode(byte)}` : String.fromCharCode(byte);
   }
   return text;
 }

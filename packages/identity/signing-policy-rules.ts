@@ -51,7 +51,7 @@ function demandPermission(policy: SigningPolicy, place: Place, issuer: Certifica
 }
 
 /**
- * The oneline form does not escape `/`: O="X/CN=alice" reads as O=X, CN=alice. A name that could be read as another is refused;
+ * Policies are written without escaping `/`: O="X/CN=alice" reads as O=X, CN=alice. A name that could be read as another is refused;
  * `CN=host/name`, which grids use, cannot.
  */
 function demandUnambiguous(place: Place, issuerName: string): void {

@@ -177,9 +177,13 @@ export function defaultSigningPolicy(certificate: Certificate): SigningPolicy {
   return { rules: [{ authority: certificate.subject.oneline, subjectPatterns }] };
 }
 
-/** One spelling for attribute names that toolkits spell differently. */
+/**
+ * One spelling: attribute names that toolkits spell differently, and OpenSSL 3's backslashes, which no policy file has
+ * (`judgeSigningPolicies` refuses names that become ambiguous without them).
+ */
 function canonicalOneline(name: string): string {
   return name
+    .replace(/\\([/+])/g, '$1')
     .replace(/\/(?:Email|E|emailAddress)=/gi, '/emailAddress=')
     .replace(/\/(?:USERID|UID)=/gi, '/UID=');
 }
