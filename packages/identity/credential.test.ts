@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { type ErrorCode, isXosError } from '@xtreemos/base';
+import {
+  certificatePem,
+  describeCredential,
+  encryptPrivateKey,
+  generateKey,
+  type KeyType,
+  makeProxy,
+  outlineCredential,
+  plainPrivateKeyPem,
+  readCredential,
+  readPrivateKey,
+  writeCredentialPem,
+  writePkcs12,
+} from './index.ts';
+import {
+  chainOf,
+  ecKey,
+  hostGuid,
+  hostname,
+  makeDomain,
+  now,
+  publicHalf,
+  rsaKey,
+  secondsLater,
+} from './test-domain.ts';
+import { flip } from './test-forgery.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'xos-credential-'));
+after(() => rmSync(directory, { recursive: true }));
+const { user } = makeDomain();
+const quick = { iterations: 1000 };
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const openssl = (...options: readonly string[]): Buffer =>
+  execFileSync('openssl', [...options], { stdio: 'pipe' });
+const rejects = (promise: Promise<unknown>, code: ErrorCode): Promise<void> =>
+  assert.rejects(promise, (error) => isXosError(error, code));
+
+describe('private keys', () => {
+  for (const type of ['ecdsa-p256', 'rsa-3072', 'ed25519'] as readonly KeyType[]) {
+    test(`${type}: openssl opens ours, we open openssl's`, async () => {
+      const key = await generateKey(type);
+      const ours = file('ours.pem', await encryptPrivateKey(key, 'pässword', quick));
+      const opened = openssl('pkey', '-in', ours, '-passin', 'pass:pässword');
+      assert.ok((await readPrivateKey(opened)).equals(key));
+      const plain = file('plain.pem', plainPrivateKeyPem(key));
+      const theirs = openssl('pkcs8', '-topk8', '-in', plain, '-passout', 'pass:x');
+      assert.ok((await readPrivateKey(theirs, 'x')).equals(key));
+      await rejects(readPrivateKey(theirs, 'y'), 'XOS_CREDENTIAL_PASSPHRASE');
+      await rejects(readPrivateKey(theirs), 'XOS_CREDENTIAL_PASSPHRASE_NEEDED');
+    });
+  }
+
+  test('traditional and scrypt forms are read', async () => {
+    const key = rsaKey();
+    const plain = file('plain.pem', plainPrivateKeyPem(key));
+    const traditional = openssl('rsa', '-in', plain, '-traditional', '-aes256', '-passout', 'pass:x');
+    assert.match(traditional.toString(), /Proc-Type: 4,ENCRYPTED/);
+    assert.ok((await readPrivateKey(traditional, 'x')).equals(key));
+    await rejects(readPrivateKey(traditional, 'y'), 'XOS_CREDENTIAL_PASSPHRASE');
+    const scrypt = openssl('pkcs8', '-topk8', '-scrypt', '-in', plain, '-passout', 'pass:x');
+    assert.ok((await readPrivateKey(scrypt, 'x')).equals(key));
+    const ec = ecKey();
+    assert.ok((await readPrivateKey(ec.export({ type: 'sec1', format: 'pem' }) as string)).equals(ec));
+  });
+
+  test('a weak key is refused, whatever protects it', async () => {
+    const weak = rsaKey(1024);
+    await rejects(readPrivateKey(plainPrivateKeyPem(weak)), 'XOS_KEY_WEAK');
+    await rejects(readPrivateKey(await encryptPrivateKey(weak, 'x', quick), 'x'), 'XOS_KEY_WEAK');
+  });
+
+  test('a key that asks for a billion rounds is refused at once', async () => {
+    const pem = await encryptPrivateKey(ecKey(), 'x', { iterations: 0x7fff });
+    const der = Buffer.from(pem.replace(/-----.*-----|\s/g, ''), 'base64');
+    // INTEGER 7fff becomes 7fff7fff; the four lengths around it grow by two.
+    const at = der.indexOf(Buffer.from([2, 2, 0x7f, 0xff]));
+    const grown = Buffer.concat([
+      der.subarray(0, at),
+      Buffer.from([2, 4, 0x7f, 0xff, 0x7f, 0xff]),
+      der.subarray(at + 4),
+    ]);
+    for (let offset = 0; offset < at; offset++) {
+      const isAround =
+        grown[offset] === 0x30 &&
+        offset + 2 + (grown[offset + 1] ?? 0) >= at &&
+        (grown[offset + 1] ?? 0) < 0x80;
+      if (isAround && offset > 3) grown[offset + 1] = (grown[offset + 1] ?? 0) + 2;
+    }
+    const outer = grown[1] === 0x81 ? 2 : 3;
+    grown[outer] = (grown[outer] ?? 0) + 2;
+    const begin = performance.now();
+    const block = `-----BEGIN ENCRYPTED PRIVATE KEY-----\n${grown.toString('base64')}\n-----END ENCRYPTED PRIVATE KEY-----\n`;
+    await assert.rejects(readPrivateKey(block, 'x'), /iterations, at most|should have|claims/);
+    assert.ok(performance.now() - begin < 1000);
+  });
+
+  test('an empty passphrase encrypts nothing', () =>
+    rejects(encryptPrivateKey(ecKey(), ''), 'XOS_INPUT_BAD'));
+});
+
+describe('credentials in PEM', () => {
+  test('key and certificates in any order', async () => {
+    const parts = [...chainOf(user).map((one) => certificatePem(one)), plainPrivateKeyPem(user.key)];
+    for (const order of [parts, parts.toReversed(), [parts[2], parts[0], parts[1]]]) {
+      const { key, certificate, chain } = await readCredential(Buffer.from(order.join('some words\n')));
+      assert.ok(key.equals(user.key));
+      assert.equal(certificate.fingerprint, user.certificate.fingerprint);
+      assert.deepEqual(
+        chain.map(({ subject }) => subject.commonName),
+        ['CDA'],
+      );
+    }
+  });
+
+  test('written and read with a passphrase', async () => {
+    const pem = Buffer.from(await writeCredentialPem(user, { passphrase: 'x', ...quick }));
+    assert.deepEqual(
+      { ...outlineCredential(pem), certificate: outlineCredential(pem).certificate?.serial },
+      { format: 'pem', encrypted: true, certificate: user.certificate.serial },
+    );
+    assert.ok((await readCredential(pem, Buffer.from('x'))).key.equals(user.key));
+    await rejects(readCredential(pem), 'XOS_CREDENTIAL_PASSPHRASE_NEEDED');
+    await rejects(readCredential(pem, 'y'), 'XOS_CREDENTIAL_PASSPHRASE');
+  });
+
+  test('what is missing is named', async () => {
+    const certificate = certificatePem(user.certificate);
+    await rejects(readCredential(Buffer.from(certificate)), 'XOS_CREDENTIAL_NO_KEY');
+    await rejects(readCredential(Buffer.from(plainPrivateKeyPem(user.key))), 'XOS_CREDENTIAL_NO_CERTIFICATE');
+    await rejects(
+      readCredential(Buffer.from(certificate + plainPrivateKeyPem(ecKey()))),
+      'XOS_CREDENTIAL_KEY_MISMATCH',
+    );
+    await rejects(
+      readCredential(Buffer.from(certificate + plainPrivateKeyPem(user.key).repeat(2))),
+      'XOS_INPUT_BAD',
+    );
+    await rejects(readCredential(Buffer.from('nothing of the kind')), 'XOS_CREDENTIAL_NO_KEY');
+    await rejects(readCredential(user.certificate.der), 'XOS_INPUT_BAD');
+    await rejects(readCredential(Buffer.alloc(2_000_000)), 'XOS_INPUT_TOO_LARGE');
+  });
+});
+
+describe('credentials in PKCS#12', () => {
+  test('openssl opens ours', async () => {
+    const path = file('ours.p12', await writePkcs12(user, 'pässword', { friendlyName: 'Alice Ä', ...quick }));
+    const printed = openssl('pkcs12', '-in', path, '-passin', 'pass:pässword', '-nodes').toString();
+    assert.match(printed, /friendlyName: Alice/);
+    const opened = await readCredential(Buffer.from(printed));
+    assert.ok(opened.key.equals(user.key));
+    assert.equal(opened.chain.length, 1);
+  });
+
+  for (const [what, options] of [
+    ['as it makes them by default', []],
+    ['with its certificates in the clear', ['-certpbe', 'NONE']],
+    ['with a MAC of SHA-512', ['-macalg', 'sha512']],
+  ] as const) {
+    test(`we open openssl's ${what}`, async () => {
+      const input = file('in.pem', await writeCredentialPem(user));
+      const path = join(directory, 'theirs.p12');
+      openssl(
+        'pkcs12',
+        '-export',
+        '-in',
+        input,
+        '-name',
+        'alice',
+        '-passout',
+        'pass:pässword',
+        '-out',
+        path,
+        ...options,
+      );
+      const bytes = readFileSync(path);
+      assert.deepEqual(outlineCredential(bytes), {
+        format: 'pkcs12',
+        encrypted: true,
+        certificate: undefined,
+      });
+      const opened = await readCredential(bytes, 'pässword');
+      assert.ok(opened.key.equals(user.key));
+      assert.deepEqual(
+        opened.chain.map(({ serial }) => serial),
+        [user.chain[0]?.serial],
+      );
+      await rejects(readCredential(bytes, 'passwort'), 'XOS_CREDENTIAL_PASSPHRASE');
+      await rejects(readCredential(bytes), 'XOS_CREDENTIAL_PASSPHRASE_NEEDED');
+    });
+  }
+
+  test('a file without MAC and one of the old schemes are refused with a reason', async () => {
+    const input = file('in.pem', await writeCredentialPem(user));
+    const path = join(directory, 'odd.p12');
+    openssl('pkcs12', '-export', '-in', input, '-nomac', '-passout', 'pass:x', '-out', path);
+    await assert.rejects(readCredential(readFileSync(path), 'x'), /no integrity check/);
+    openssl(
+      'pkcs12',
+      '-export',
+      '-in',
+      input,
+      '-keypbe',
+      'PBE-SHA1-3DES',
+      '-passout',
+      'pass:x',
+      '-out',
+      path,
+    );
+    await assert.rejects(readCredential(readFileSync(path), 'x'), /PBES2/);
+  });
+
+  test('altered bytes are refused', async () => {
+    const bytes = await writePkcs12(user, 'x', quick);
+    await rejects(readCredential(flip(bytes, bytes.length >> 1), 'x'), 'XOS_CREDENTIAL_PASSPHRASE');
+  });
+});
+
+test('a proxy is described by its user and its own times', () => {
+  const key = ecKey();
+  const host = { hostGuid, hostname };
+  const certificate = makeProxy(user, publicHalf(key), { now, lifetimeSeconds: 600, limited: true, host });
+  const {
+    user: name,
+    vos,
+    proxyDepth,
+    limited,
+    boundToHost,
+    remainingSeconds,
+    keyType,
+  } = describeCredential({ certificate, chain: chainOf(user) }, secondsLater(100));
+  assert.deepEqual(
+    { name, vos, proxyDepth, limited, boundToHost, remainingSeconds, keyType },
+    {
+      name: 'alice',
+      vos: ['physics'],
+      proxyDepth: 1,
+      limited: true,
+      boundToHost: hostGuid,
+      remainingSeconds: 500,
+      keyType: 'ECDSA P-256',
+    },
+  );
+});
