@@ -84,40 +84,44 @@ uint32_t xos_crc32c(const uint8_t *data, size_t length) {
     return which == 2 ? crc_by_instruction(data, length) : xos_crc32c_tables_only(data, length);
 }
 
-static uint32_t rotate(uint32_t word, int bits) {
+static inline uint32_t rotate(uint32_t word, int bits) {
     return word << bits | word >> (32 - bits);
 }
 
-static void sip_round(uint32_t v[4]) {
-    v[0] += v[1];
-    v[1] = rotate(v[1], 5) ^ v[0];
-    v[0] = rotate(v[0], 16);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 8) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 7) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[2];
-    v[2] = rotate(v[2], 16);
+struct sip {
+    uint32_t v0, v1, v2, v3;
+};
+
+static inline __attribute__((always_inline)) struct sip sip_round(struct sip s) {
+    s.v0 += s.v1;
+    s.v1 = rotate(s.v1, 5) ^ s.v0;
+    s.v0 = rotate(s.v0, 16);
+    s.v2 += s.v3;
+    s.v3 = rotate(s.v3, 8) ^ s.v2;
+    s.v0 += s.v3;
+    s.v3 = rotate(s.v3, 7) ^ s.v0;
+    s.v2 += s.v1;
+    s.v1 = rotate(s.v1, 13) ^ s.v2;
+    s.v2 = rotate(s.v2, 16);
+    return s;
 }
 
-static void sip_absorb(uint32_t v[4], uint32_t word) {
-    v[3] ^= word;
-    sip_round(v);
-    sip_round(v);
-    v[0] ^= word;
+static inline __attribute__((always_inline)) struct sip sip_absorb(struct sip s, uint32_t word) {
+    s.v3 ^= word;
+    s = sip_round(sip_round(s));
+    s.v0 ^= word;
+    return s;
 }
 
 uint32_t xos_half_sip_hash(uint32_t key_low, uint32_t key_high, const uint8_t *data, size_t length) {
-    uint32_t v[4] = {key_low, key_high, 0x6c796765u ^ key_low, 0x74656462u ^ key_high};
+    struct sip s = {key_low, key_high, 0x6c796765u ^ key_low, 0x74656462u ^ key_high};
     uint32_t last = (uint32_t)length << 24;
     for (; length >= 4; data += 4, length -= 4)
-        sip_absorb(v, load_u32(data));
+        s = sip_absorb(s, load_u32(data));
     for (size_t i = 0; i < length; i++)
         last |= (uint32_t)data[i] << (8 * i);
-    sip_absorb(v, last);
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(v);
-    return v[1] ^ v[3];
+    s = sip_absorb(s, last);
+    s.v2 ^= 0xff;
+    s = sip_round(sip_round(sip_round(sip_round(s))));
+    return s.v1 ^ s.v3;
 }
