@@ -117,28 +117,30 @@ export class LoginConversation {
     login: string,
     dialogue: Dialogue,
   ): Promise<SessionCredential> {
-    const answer = await this.#chooseCredential(dialogue);
-    if (answer === 'password') return this.#proveByPassword(account, login, dialogue);
-    const outline = outlineCredential(answer);
-    if (!outline.encrypted && !this.#options.allowPlainKeys()) {
+    const chosen = await this.#chooseCredential(dialogue);
+    if (chosen === 'password') return this.#proveByPassword(account, login, dialogue);
+    const isPlain = Buffer.isBuffer(chosen) && isPlainCredential(chosen);
+    if (isPlain && !this.#options.allowPlainKeys()) {
       throw new XosError('XOS_CREDENTIAL_UNREADABLE', {
         name: 'file',
         reason: 'its key has no passphrase, which this site does not accept (AllowPlainKeys=)',
       });
     }
-    const passphrase = outline.encrypted ? await dialogue.ask('Passphrase: ', false) : undefined;
+    // Asked also where no such file was found: who stands at the console does not learn which files exist.
+    const passphrase = isPlain ? undefined : await dialogue.ask('Passphrase: ', false);
     let credential: Credential;
     try {
-      credential = await readCredential(answer, passphrase);
+      if (!Buffer.isBuffer(chosen)) throw chosen.error;
+      credential = await readCredential(chosen, passphrase);
     } finally {
       passphrase?.fill(0);
-      answer.fill(0);
+      if (Buffer.isBuffer(chosen)) chosen.fill(0);
     }
     return this.#proveByKey(account, login, credential);
   }
 
-  /** Bytes of the credential file, or `password`. */
-  async #chooseCredential(dialogue: Dialogue): Promise<Buffer | 'password'> {
+  /** Bytes of the credential file, why it could not be had, or `password`. */
+  async #chooseCredential(dialogue: Dialogue): Promise<Buffer | { readonly error: unknown } | 'password'> {
     const { helper } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const name = (await dialogue.ask('Certificate: ', true)).toString('utf8').trim();
@@ -146,7 +148,7 @@ export class LoginConversation {
       try {
         return readWhole(await helper.openCredentialFile(name === '' ? await this.#onlyCredential() : name));
       } catch (error) {
-        if (attempt >= NAME_ATTEMPTS || !isXosError(error, 'XOS_CREDENTIAL_AMBIGUOUS')) throw error;
+        if (attempt >= NAME_ATTEMPTS || !isXosError(error, 'XOS_CREDENTIAL_AMBIGUOUS')) return { error };
         await dialogue.tell(error.message);
       }
     }
@@ -301,6 +303,15 @@ function noNode(vo: string): XosError {
     who: 'this host',
     where: `the host certificates of VO ${vo}`,
   });
+}
+
+/** What is no credential at all is asked for its passphrase like one; reading it then says why it is none. */
+function isPlainCredential(bytes: Buffer): boolean {
+  try {
+    return !outlineCredential(bytes).encrypted;
+  } catch {
+    return false;
+  }
 }
 
 /** Reads and closes the helper's private copy, which nobody changes any more. */
