@@ -88,3 +88,20 @@ test('pages that others are referred to exist, where they are ours', () => {
   }
   assert.deepEqual(missing, []);
 });
+
+test('every key of a daemon stands in its configuration page, and no other', () => {
+  for (const daemon of ['vo', 'accounts', 'helper']) {
+    const main = fileURLToPath(new URL(`../daemons/${daemon}/main.ts`, import.meta.url));
+    const shown = execFileSync(process.execPath, [main, '--show-config', '--config', '/dev/null'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const keys = new Set([...shown.matchAll(/^#?([A-Z][A-Za-z]+)=/gm)].map(([, key]) => key));
+    const page = readFileSync(join(directory, `xos-${daemon}.conf.5.scd`), 'utf8').replace(
+      /# JOINED VOS[\s\S]*/,
+      '',
+    );
+    const described = new Set([...page.matchAll(/^\*([A-Z][A-Za-z]+)=\*/gm)].map(([, key]) => key));
+    assert.deepEqual([...described].sort(), [...keys].sort(), daemon);
+  }
+});

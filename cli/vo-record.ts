@@ -6,7 +6,7 @@ import type { HostPaths } from './host-paths.ts';
 const voId = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 const fingerprint = /^[0-9a-f]{64}$/;
 
-/** `/etc/xtreemos/vo.d/<vo>.conf` (xos-vo.conf(5) has the keys), and a person's own record with the same section. */
+/** `/etc/xtreemos/vo.d/<vo>.conf` (xos-accounts.conf(5) has the keys), and a person's own record with the same section. */
 const voRecordSchema = defineConfiguration({
   VO: {
     Id: kind.required(kind.pattern(voId, 'a VO id')),
