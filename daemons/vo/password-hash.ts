@@ -5,7 +5,7 @@ import { XosError } from '@xtreemos/base';
 /** Runs at a time: each needs 128 * N * r bytes and a thread of the pool, of which the rest of the process needs some. */
 const concurrentDerivations = 2;
 /** Waiting beyond these are refused: a flood of sign-ins must not become a queue of minutes. */
-const maximumWaiting = 64;
+const defaultMaximumWaiting = 64;
 const blockSize = 8;
 const parallelization = 3;
 const keyBytes = 32;
@@ -24,11 +24,13 @@ const derive = promisify<
  */
 export class PasswordHasher {
   readonly #costExponent: number;
+  readonly #maximumWaiting: number;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(options: { readonly costExponent: number }) {
+  constructor(options: { readonly costExponent: number; readonly maximumWaiting?: number }) {
     this.#costExponent = options.costExponent;
+    this.#maximumWaiting = options.maximumWaiting ?? defaultMaximumWaiting;
   }
 
   async hash(password: string): Promise<string> {
@@ -78,11 +80,11 @@ export class PasswordHasher {
       this.#running += 1;
       return;
     }
-    if (this.#waiting.length >= maximumWaiting) {
+    if (this.#waiting.length >= this.#maximumWaiting) {
       throw new XosError('XOS_RESOURCE_EXHAUSTED', {
         attempt: 'check a password',
         resource: 'the queue of sign-ins',
-        limit: maximumWaiting,
+        limit: this.#maximumWaiting,
       });
     }
     await new Promise<void>((resolve) => {
