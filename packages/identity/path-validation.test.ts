@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
 import {
+  issueIntermediateCertificate,
   issueSessionCertificate,
   issueUserCertificate,
   makeProxy,
@@ -97,24 +98,32 @@ describe('whom a path speaks for', () => {
   });
 
   test('a member of several VOs, under a CDA of both', () => {
-    const both = makeDomain({ vo: 'physics' });
-    const key = ecKey();
-    const memberships = ['physics', 'chemistry'].map((vo) => ({
-      vo,
-      fqans: [`/${vo}`],
-      primaryFqan: `/${vo}`,
-    }));
-    const request = {
-      publicKey: publicHalf(key),
-      guid: aliceGuid,
-      user: 'alice',
-      memberships,
-      now,
-      lifetimeSeconds: day,
-    };
+    const authorityKey = ecKey();
+    const vos = ['physics', 'chemistry'];
+    const times = { now, lifetimeSeconds: day };
+    const issued = issueIntermediateCertificate({
+      issuer: root,
+      publicKey: publicHalf(authorityKey),
+      kind: 'CDA',
+      vos,
+      ...times,
+    });
+    const both = { key: authorityKey, certificate: parseCertificate(issued.der), chain: [] };
+    const memberships = vos.map((vo) => ({ vo, fqans: [`/${vo}/lab`, `/${vo}`], primaryFqan: `/${vo}` }));
+    const user = { publicKey: publicHalf(ecKey()), guid: aliceGuid, user: 'alice', memberships, ...times };
     assert.throws(
-      () => issueUserCertificate({ ...request, issuer: both.cda }),
+      () => issueUserCertificate({ ...user, issuer: cda }),
       (error) => isXosError(error, 'XOS_INPUT_BAD'),
+    );
+    const certificate = parseCertificate(issueUserCertificate({ ...user, issuer: both }).der);
+    const bothKnown = new Map(vos.map((vo) => [vo, root.certificate.fingerprint]));
+    const options = { store: storeOf([root, both], [crlOf(root), crlOf(both)]), now };
+    const validated = validatePath([certificate, both.certificate], { ...options, voRoots: bothKnown });
+    assert.equal(validated.user?.vo, 'physics');
+    assert.deepEqual(validated.user?.memberships, memberships);
+    assert.equal(
+      refusal(() => validatePath([certificate, both.certificate], { ...options, voRoots })).rule,
+      'vo-root',
     );
   });
 });

@@ -98,6 +98,14 @@ export async function readPkcs12(bytes: Buffer, passphrase: Buffer): Promise<Pkc
   const { authenticatedSafe, mac } = readEnvelope(bytes);
   if (mac === undefined) throw refusal('macData', 'it has no integrity check (MAC)');
   if (!(await isMacGood(mac, authenticatedSafe, passphrase))) throw wrongPassphrase();
+  return readAuthenticatedSafe(authenticatedSafe, passphrase);
+}
+
+/** Reads what the MAC protects. */
+export async function readAuthenticatedSafe(
+  authenticatedSafe: Buffer,
+  passphrase: Buffer,
+): Promise<Pkcs12Content> {
   const keys: KeyObject[] = [];
   const certificates: Certificate[] = [];
   let friendlyName: string | undefined;

@@ -92,8 +92,9 @@ describe('SSH certificates as ssh-keygen reads them', () => {
     for (const type of ['ed25519', 'ecdsa', 'rsa']) {
       const ca = join(directory, `ca-${type}`);
       const id = join(directory, `id-${type}`);
-      keygen('-q', '-t', type, '-N', '', '-C', 'an authority', '-f', ca);
-      keygen('-q', '-t', type, '-N', '', '-f', id);
+      const size = type === 'rsa' ? ['-b', '2048'] : [];
+      keygen('-q', '-t', type, ...size, '-N', '', '-C', 'an authority', '-f', ca);
+      keygen('-q', '-t', type, ...size, '-N', '', '-f', id);
       keygen(
         '-q',
         '-s',
