@@ -42,13 +42,16 @@ void Threads::StartWaiting(Napi::Env env) {
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
+        bool started = true;
         try {
             job.thread = std::thread([this, &job] { Run(job); });
         } catch (const std::system_error &error) {
+            started = false;
             job.failure.emplace(error.code().value(), "pthread_create");
         }
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (job.failure) {
+        // Once it has started, the job is its thread's until it is done.
+        if (!started) {
             std::unique_ptr<Job> failed = std::move(running_.back());
             running_.pop_back();
             Settle(env, *failed);

@@ -133,10 +133,14 @@ void Transaction::Run() {
         std::unique_ptr<Command> command = std::move(commands_.front());
         commands_.pop_front();
         lock.unlock();
-        if (!started_)
-            PamStart(command->outcome);
-        else
-            command->call(handle_, command->outcome);
+        try {
+            if (!started_)
+                PamStart(command->outcome);
+            else
+                command->call(handle_, command->outcome);
+        } catch (const std::bad_alloc &) {
+            command->outcome.status = PAM_BUF_ERR;
+        }
         if (command->outcome.status != PAM_SUCCESS) {
             lastStatus_ = command->outcome.status;
             command->outcome.reason = pam_strerror(handle_, lastStatus_);
