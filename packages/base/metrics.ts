@@ -60,7 +60,8 @@ export function createMetrics(options: CreateMetricsOptions = {}): Metrics {
   const { clock = systemClock } = options;
   const registry = new prometheus.Registry<prometheus.OpenMetricsContentType>();
   registry.setContentType(openMetricsContentType);
-  if (options.process === true) prometheus.collectDefaultMetrics({ register: registry });
+  if (options.process === true)
+    prometheus.collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
   const common = <Name extends string>({ name, help, labels = [] }: MetricOptions<Name>) => ({
     name,
     help,

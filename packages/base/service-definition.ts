@@ -27,7 +27,10 @@ export interface ServiceDefinition<Schema extends ConfigurationSchema> {
 export interface RunningService<Configuration> {
   /** Stops taking work, finishes what runs. The signal aborts when the drain time is over. */
   stop(deadline: AbortSignal): Promise<void>;
-  /** Applies a new, checked configuration at SIGHUP. When it throws, the error is logged: the old one has to stay. */
+  /**
+   * Applies a new, checked configuration at SIGHUP. When it throws, the error is logged: the old one has to stay.
+   * Without it, SIGHUP checks the configuration and applies LogLevel= alone, and the log says so.
+   */
   reload?(configuration: Configuration): Promise<void>;
   /** False stops the watchdog's keep-alive: PID 1 then restarts the service. */
   healthy?(): boolean;

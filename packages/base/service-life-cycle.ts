@@ -43,7 +43,8 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
   const send = (path: string, bytes: Uint8Array) =>
     sys.sendDatagram(path, bytes, { memfdWhenTooLarge: true });
   const notifier = createNotifier({ environment: process.env, pid: process.pid, send });
-  const metrics = createMetrics({ process: true });
+  // Watching the event loop wakes the process all the time: only where somebody wants to know.
+  const metrics = createMetrics({ process: loaded.service.MetricsSocket !== undefined });
   const lost = metrics.counter({ name: 'xos_log_lost', help: 'Log entries that could not be written' });
   const threshold = { severity: loaded.service.LogLevel as Severity };
   const logger = createLogger({
@@ -94,7 +95,11 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
         logger.warning(events.configurationWarning, formatFinding(warning));
       await running.reload?.(next.value);
       threshold.severity = next.service.LogLevel;
-      logger.notice(events.reloaded, 'Configuration reloaded', { files: next.files.join(' ') });
+      const message =
+        running.reload === undefined
+          ? 'Configuration is good; all but LogLevel= takes effect at the next start'
+          : 'Configuration reloaded';
+      logger.notice(events.reloaded, message, { files: next.files.join(' ') });
       notifier.ready('Running');
     } catch (error) {
       const refusal = toXosError(error, 'reloading the configuration');

@@ -42,8 +42,8 @@ describe('an XosError', () => {
   });
 
   it('keeps what a stranger sent on one line without control characters', () => {
-    const hostile = new XosError('XOS_NOT_FOUND', { what: 'VO', name: 'a\n\u001b[2Jb\u0085' });
-    assert.equal(hostile.message, 'There is no VO a\\x0a\\x1b[2Jb\\x85');
+    const hostile = new XosError('XOS_NOT_FOUND', { what: 'VO', name: 'a\n\u001b[2Jb\u0085\u202e' });
+    assert.equal(hostile.message, 'There is no VO a\\x0a\\x1b[2Jb\\x85\\u202e');
     const long = new XosError('XOS_NOT_FOUND', { what: 'VO', name: 'x'.repeat(100_000) });
     assert.ok(long.message.length < 1100);
   });

@@ -65,10 +65,10 @@ function readable(value: unknown): string {
   return line.length > 1000 ? `${line.slice(0, 1000)}...` : line;
 }
 
-/** Control characters as \xNN: what a stranger sent must not move the cursor of who reads the message. */
+/** Control and direction characters as \xNN, \uNNNN: what a stranger sent must not move the reader's cursor or eye. */
 export function escapeControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     const code = character.charCodeAt(0);
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
   });

@@ -158,18 +158,25 @@ export async function connectBus(options: ConnectionOptions = {}): Promise<DbusC
       throw error;
     }
   };
+  const announce = (state: 'connected' | 'lost', reason?: Error) => {
+    try {
+      options.onState?.(state, reason);
+    } catch (error) {
+      onDefect(error, `telling that the bus is ${state}`);
+    }
+  };
   const lose = (reason: Error) => {
     session = undefined;
     if (closed) return;
-    options.onState?.('lost', reason);
     reconnect(0);
+    announce('lost', reason);
   };
   const reconnect = (attempt: number) => {
     reconnection = setTimeout(() => {
       open().then(
         () => {
           if (closed) session?.close();
-          else options.onState?.('connected');
+          else announce('connected');
         },
         () => {
           if (!closed) reconnect(attempt + 1);

@@ -16,6 +16,8 @@ export interface TransportEvents {
 }
 
 const maximumAuthBytes = 16 * 1024;
+/** A stopped bus must not fill the memory of those who emit signals. */
+const maximumQueuedBytes = 160 * 1024 * 1024;
 
 /**
  * Connects and authenticates as the own uid (SASL EXTERNAL: the bus takes it from the socket's credentials).
@@ -62,7 +64,9 @@ export function openTransport(path: string, timeoutMs: number, events: Transport
 
     const send = (message: Message) => {
       const bytes = encodeMessage(message);
-      if (state === 'open') socket.write(bytes);
+      if (state !== 'open') return;
+      socket.write(bytes);
+      if (socket.writableLength > maximumQueuedBytes) end(new Error('the bus does not read'));
     };
     const close = () => {
       state = 'ended';
