@@ -117,21 +117,12 @@ async function offer(service: AccountsService, version: string, connection: Dbus
       SessionClosed: { sessionId: 's', login: 's', uid: 'u' },
     },
   });
-  let announcing = false;
   service.observe({
     accountLeased: (login, uid) => exported.emit('AccountLeased', [login, uid]),
     accountEnded: (login, uid, reason) => exported.emit('AccountEnded', [login, uid, reason]),
     sessionOpened: (sessionId, login, uid) => exported.emit('SessionOpened', [sessionId, login, uid]),
     sessionClosed: (sessionId, login, uid) => exported.emit('SessionClosed', [sessionId, login, uid]),
-    stateChanged() {
-      // A list of 10,000 members changes the state many times; the bus hears of it once.
-      if (announcing) return;
-      announcing = true;
-      setTimeout(() => {
-        announcing = false;
-        exported.propertiesChanged(['Vos', 'Counts']);
-      }, 500).unref();
-    },
+    stateChanged: () => exported.propertiesChanged(['Vos', 'Counts']),
   });
   await connection.ownName(ACCOUNTS_BUS_NAME);
 }

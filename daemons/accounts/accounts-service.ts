@@ -89,6 +89,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
   readonly #housekeeping: Housekeeping;
   #generation = 0;
   #stopped = false;
+  #announcement: NodeJS.Timeout | undefined;
 
   /** @throws XosError when a file of the configuration cannot be used or a socket not be bound */
   static async start(
@@ -424,6 +425,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    clearTimeout(this.#announcement);
     for (const server of this.#servers) server.close();
     await this.#housekeeping.stop();
     await this.#connections.stop();
@@ -444,14 +446,19 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     this.#stateChanged();
   }
 
+  /** Counting 10,000 members takes a millisecond: many changes at once are counted once, and no login waits for it. */
   #stateChanged(): void {
-    const { vos, members, sessions } = this.counts();
-    const connected = this.vos().filter((state) => state.connected).length;
-    const number = (count: number) => count.toLocaleString('en-US');
-    this.#context.setStatus(
-      `${connected} of ${vos} VOs connected, ${number(members)} members, ${number(sessions)} sessions`,
-    );
-    this.#tell((observer) => observer.stateChanged());
+    if (this.#stopped) return;
+    this.#announcement ??= setTimeout(() => {
+      this.#announcement = undefined;
+      const { vos, members, sessions } = this.counts();
+      const connected = this.vos().filter((state) => state.connected).length;
+      const number = (count: number) => count.toLocaleString('en-US');
+      this.#context.setStatus(
+        `${connected} of ${vos} VOs connected, ${number(members)} members, ${number(sessions)} sessions`,
+      );
+      this.#tell((observer) => observer.stateChanged());
+    }, 200).unref();
   }
 
   #foreignQuery(services: NameServices | undefined) {
