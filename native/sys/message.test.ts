@@ -240,6 +240,14 @@ test('a server that is not there is named', async () => {
   await assert.rejects(request('', Buffer.from('?')), RangeError);
 });
 
+test('thousands of requests that fail at once', async () => {
+  const before = openDescriptors();
+  const attempts = Array.from({ length: 3_000 }, () => request('@xos-nobody-listens', Buffer.from('?')));
+  for (const attempt of await Promise.allSettled(attempts))
+    assert.equal((attempt as PromiseRejectedResult).reason.code, 'ECONNREFUSED');
+  await settledDescriptors(before);
+});
+
 test('many requests wait for their turn instead of stopping the file system', async () => {
   const waiting: Socket[] = [];
   const { path, close } = await serve(async (socket) => {
