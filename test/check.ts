@@ -4,7 +4,7 @@
  * A test that cannot run has failed: node:test's skip and todo count as failures here. "Skipped" are only the suites that
  * the caller left out by naming others.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { run as runStaticChecks } from './static/static-checks.ts';
@@ -153,13 +153,15 @@ function runFile(suite: Suite, file: string): Promise<TestCount> {
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      endGroup(child);
     }, suite.secondsPerFile * 1000);
+    running = child;
     child.on('error', (error) => {
       diagnostics += error.message;
     });
     child.on('close', (code) => {
       clearTimeout(timer);
+      running = undefined;
       const count: TestCount = { passed: 0, failed: 0, failures: [] };
       for (const line of output.split('\n')) {
         if (!line.startsWith('{"type":')) continue;
@@ -192,6 +194,32 @@ function runFile(suite: Suite, file: string): Promise<TestCount> {
       );
       resolve(count);
     });
+  });
+}
+
+let running: ChildProcess | undefined;
+
+/** SIGTERM, so that a sandbox can clean up behind itself; SIGKILL 10 s later. */
+function endGroup(child: ChildProcess): void {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null) return;
+  const signal = (name: NodeJS.Signals): void => {
+    try {
+      process.kill(-pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  signal('SIGTERM');
+  const timer = setTimeout(() => signal('SIGKILL'), 10_000);
+  child.once('close', () => clearTimeout(timer));
+}
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (running === undefined) process.exit(130);
+    running.once('close', () => process.exit(130));
+    endGroup(running);
   });
 }
 

@@ -22,6 +22,7 @@ async function login(...answers: readonly string[]): Promise<Terminal> {
   const terminal = new Terminal('login');
   for (const answer of answers) {
     assert.ok(await terminal.prompt(), `no prompt for another answer:\n${terminal.screen}`);
+    if (/Login incorrect/.test(terminal.screen)) break;
     terminal.type(answer);
   }
   return terminal;
@@ -47,7 +48,7 @@ test('a member logs in with the certificate on the stick and is who the VO says'
   assert.match(whoami, /"\/physics\.example\.org"/);
   const keys = await output(terminal, 'keyctl show');
   assert.match(keys, /xos:credential/);
-  const pem = await output(terminal, 'keyctl print $(keyctl search @s user xos:credential)');
+  const pem = await output(terminal, 'keyctl pipe $(keyctl search @s user xos:credential)');
   assert.match(pem, /BEGIN CERTIFICATE/);
   const proxy =
     /\/run\/xtreemos\/session\/\d+\/[\w.-]+\/proxy\.pem/.exec(
@@ -97,22 +98,24 @@ for (const [what, answers] of [
   ['a VO this host has not joined', ['alice@chemistry', '', passphrase]],
 ] as const) {
   test(`${what} does not log in`, async () => {
-    const terminal = await login(...answers.slice(0, 1));
-    for (const answer of answers.slice(1)) {
-      await terminal.prompt();
-      if (/Login incorrect/.test(terminal.screen)) break;
-      terminal.type(answer);
-    }
-    await terminal.expect(/Login incorrect/, 30_000);
-    assert.doesNotMatch(terminal.screen, /@node1:/);
+    const terminal = await login(...answers);
+    assert.ok(await refused(terminal), terminal.screen);
     await terminal.close();
   });
+}
+
+/** True when login says so; false when a shell or nothing comes. */
+async function refused(terminal: Terminal): Promise<boolean> {
+  while (!/Login incorrect/.test(terminal.screen)) {
+    if (!(await terminal.prompt()) || /@node1:/.test(terminal.screen)) return false;
+  }
+  return true;
 }
 
 test("another member's certificate does not log alice in", async () => {
   await grid.enrol('carol', 'another long passphrase');
   const terminal = await login('alice@physics', 'carol.p12', 'another long passphrase');
-  await terminal.expect(/Login incorrect/, 30_000);
+  assert.ok(await refused(terminal), terminal.screen);
   await terminal.close();
 });
 

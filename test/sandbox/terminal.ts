@@ -97,7 +97,7 @@ export class Terminal {
 
   /** Ends the program if it has not ended by itself. */
   async close(): Promise<void> {
-    if (this.#status === undefined) this.#child.kill('SIGHUP');
+    if (this.#status === undefined) this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
     await this.#ended;
     clearTimeout(timer);
