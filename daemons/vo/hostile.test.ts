@@ -190,6 +190,20 @@ describe('strangers and the malevolent', () => {
     await assert.rejects(events.next(), { code: 'XOS_AUTHENTICATION_REQUIRED' });
   });
 
+  it('a resumed TLS session of a revoked certificate signs nobody in', async () => {
+    const person = await fixture.enrol(vo, 'resumer');
+    const path = `/v1/vos/${vo}/members/resumer`;
+    const first = await getByTls(fixture, person.credential, path, undefined);
+    assert.match(first.text, /^HTTP\/1\.1 200/);
+    assert.ok(first.session !== undefined);
+    const again = await getByTls(fixture, person.credential, path, first.session);
+    assert.match(again.text, /^HTTP\/1\.1 200/);
+    assert.ok(again.isResumed);
+    await fixture.admin.revokeCertificate(vo, person.issued.serial);
+    const revoked = await getByTls(fixture, person.credential, path, again.session ?? first.session);
+    assert.match(revoked.text, /^HTTP\/1\.1 401.*XOS_CREDENTIAL_REVOKED/s);
+  });
+
   it('TLS 1.2 is refused', async () => {
     const { port } = new URL(fixture.url);
     const socket = connect({
@@ -290,6 +304,36 @@ async function promote(fixture: ServiceFixture, vo: string, user: string): Promi
   const key = await generateKey();
   const issued = await person.client.requestCertificate(vo, { csr: csrOf(key) });
   return fixture.client(credentialOf(issued, key));
+}
+
+/** One request on a connection of its own, with the session of an earlier one. */
+function getByTls(
+  fixture: ServiceFixture,
+  credential: ClientCredential,
+  path: string,
+  session: Buffer | undefined,
+): Promise<{ readonly text: string; readonly session: Buffer | undefined; readonly isResumed: boolean }> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    let ticket: Buffer | undefined;
+    const socket = connect({
+      host: '127.0.0.1',
+      port: Number(new URL(fixture.url).port),
+      rejectUnauthorized: false,
+      cert: credential.certificateChain,
+      key: credential.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      ...(session === undefined ? {} : { session }),
+    });
+    socket.on('session', (data) => {
+      ticket = data;
+    });
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    socket.once('error', reject);
+    socket.once('end', () => resolve({ text, session: ticket, isResumed: socket.isSessionReused() }));
+    socket.end(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  });
 }
 
 function post(

@@ -46,7 +46,15 @@ export const publicRoutes: readonly Route[] = [
     body: 'JoinRequest',
     answer: 'JoinRequestReceipt',
     status: 201,
-    handle: ({ context, actor, params, body }) => askToJoin(context, actor, params.vo, body as JoinRequest),
+    handle: ({ context, caller, actor, params, body }) => {
+      const request = body as JoinRequest;
+      // Deriving a hash costs as much as checking one: strangers get as few of either.
+      if (request.password !== undefined) {
+        const address = 'address' in caller ? caller.address : undefined;
+        context.limits.countSignIn(`${request.user}@${params.vo}`, address);
+      }
+      return askToJoin(context, actor, params.vo, request);
+    },
   },
   {
     method: 'POST',

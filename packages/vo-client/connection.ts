@@ -95,7 +95,7 @@ export class Connection {
   async call(call: Call): Promise<Answer> {
     const signal = AbortSignal.timeout(this.#options.timeoutMs);
     try {
-      const message = await this.#send(call, signal);
+      const message = await this.#sendOnLiveConnection(call, signal);
       const answer = {
         status: message.statusCode ?? 0,
         headers: message.headers,
@@ -122,6 +122,19 @@ export class Connection {
       throw this.#explain(call, error, headTimeout.signal.aborted);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /**
+   * A kept connection may be closed by the service in the moment it is used again: what changes nothing is then asked
+   * once more (RFC 9110 9.2.2); what changes something may have been done, and is not.
+   */
+  async #sendOnLiveConnection(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+    try {
+      return await this.#send(call, signal);
+    } catch (error) {
+      if (call.method !== 'GET' || !(error instanceof StaleConnection)) throw error;
+      return this.#send(call, signal);
     }
   }
 
@@ -159,7 +172,8 @@ export class Connection {
     });
     request.once('error', (error) => {
       headSignal.removeEventListener('abort', abort);
-      reject(error);
+      const wasKept = request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      reject(wasKept ? new StaleConnection(error.message, { cause: error }) : error);
     });
     request.end(body);
     return promise;
@@ -188,6 +202,9 @@ export class Connection {
     return unreachable(this.#options.url, reasonOf(error), error);
   }
 }
+
+/** The service had closed a kept connection before the request reached it, or while it did. */
+class StaleConnection extends Error {}
 
 export function unreachable(url: string, reason: string, cause?: unknown): XosError {
   return new XosError('XOS_UNREACHABLE', { what: 'the VO service', address: url, reason }, { cause });
