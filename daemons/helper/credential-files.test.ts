@@ -149,6 +149,19 @@ test('a name exchanged for a link while it is opened never leads outside', async
   assert.ok(opened > 0);
 });
 
+test('a medium that shuts root out hides no other', () => {
+  const script = `
+    mkdir "${media}/alice/broken" && exec 7<>/dev/fuse &&
+    mount -t fuse -o fd=7,rootmode=40000,user_id=65533,group_id=65533 fuse "${media}/alice/broken" && exec 7>&- &&
+    exec ${process.execPath} --input-type=module --eval '
+      import { createCredentialFiles } from "${import.meta.dirname}/credential-files.ts";
+      const files = createCredentialFiles({ directories: ["${media}"], sizeLimitBytes: 4096, timeoutMs: 5000 });
+      console.log((await files.list()).files.map(({ name }) => name).join());
+    '`;
+  const output = execFileSync('unshare', ['--mount', 'bash', '-c', script], { encoding: 'utf8' });
+  assert.equal(output, 'alice/My Stick/alice.p12\n');
+});
+
 test('at most 128 files are listed, and the list says that there were more', async () => {
   for (let index = 0; index < 140; index++) await writeFile(join(media, `${index}.pem`), '');
   const { files: found, truncated } = await files.list();

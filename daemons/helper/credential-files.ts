@@ -124,7 +124,8 @@ async function searchDirectory(
     const text = name.toString('utf8');
     // What cannot be named in a request cannot be opened.
     if (!Buffer.from(text).equals(name) || hasControls(text)) continue;
-    const stats = await lstatEntry(directory, name);
+    // A file system of somebody who shuts root out, a medium with errors: nothing to list there.
+    const stats = await lstatEntry(directory, name).catch(() => undefined);
     if (stats?.isFile() && extensions.has(extname(text).toLowerCase())) {
       search.files.push({
         name: prefix + text,
@@ -138,7 +139,7 @@ async function searchDirectory(
         await using below = await holdBeneath(directory, name);
         await searchDirectory(search, below, top, `${prefix}${text}/`, depth + 1);
       } catch {
-        // A stick that was pulled out or a file system of somebody who shuts root out: nothing to list there.
+        // A stick that was pulled out meanwhile.
       }
     }
   }

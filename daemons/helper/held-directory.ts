@@ -1,15 +1,5 @@
-import { constants, type Dir, type Stats } from 'node:fs';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  readFile,
-  rename,
-  rmdir,
-  unlink,
-} from 'node:fs/promises';
+import { constants, type Dir, readFileSync, type Stats } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -130,8 +120,9 @@ export async function rmdirEntry(directory: HeldDirectory, name: string | Buffer
 }
 
 /** Which mount a held directory lies on: differs across bind mounts, whose device number is the same. */
-export async function mountOf(directory: HeldDirectory): Promise<string> {
-  const information = await readFile(`/proc/self/fdinfo/${directory.handle.fd}`, 'utf8');
+export function mountOf(directory: HeldDirectory): string {
+  // The kernel answers from memory: a thread's round trip would cost more than the call.
+  const information = readFileSync(`/proc/self/fdinfo/${directory.handle.fd}`, 'utf8');
   return /^mnt_id:\s*(\d+)$/m.exec(information)?.[1] ?? '';
 }
 

@@ -159,3 +159,42 @@ test('when the time is up the report says so', async () => {
   assert.equal(report.complete, false);
   assert.equal(report.removed, 0);
 });
+
+test("other people's directories cannot keep an account's clean-up from being complete", async () => {
+  await give(join(top, 'mine'), uid);
+  let path = join(top, 'deep');
+  for (let depth = 0; depth < 60; depth++) {
+    await giveDirectory(path, other);
+    path = join(path, 'd');
+  }
+  // Aborted once the account's own trees are gone: an endless directory of somebody else's.
+  let looks = 0;
+  const signal = {
+    get aborted() {
+      return ++looks > 3;
+    },
+  } as AbortSignal;
+  const cut = await sweep(signal);
+  assert.equal(cut.complete, true);
+  assert.match(cut.kept.join(), /not searched: no time left/);
+  assert.deepEqual(await readdir(top), ['deep']);
+  const report = await sweep();
+  assert.deepEqual([report.complete, report.problems], [true, []]);
+  assert.match(report.kept.join(), /not searched: too deep/);
+});
+
+test('a file system that shuts root out is passed over', () => {
+  // What lstat says of a user's own FUSE mount, from a mount whose server is gone.
+  const script = `
+    mkdir ${top}/fuse && chown ${other}:${other} ${top}/fuse && exec 7<>/dev/fuse &&
+    mount -t fuse -o fd=7,rootmode=40000,user_id=${other},group_id=${other} fuse ${top}/fuse && exec 7>&- &&
+    exec ${process.execPath} --input-type=module --eval '
+      import { holdDirectory } from "${import.meta.dirname}/held-directory.ts";
+      import { removeEntries } from "${import.meta.dirname}/owned-tree.ts";
+      const held = await holdDirectory("${top}");
+      const report = await removeEntries(held, "${top}", { ownerUid: ${uid}, signal: new AbortController().signal });
+      console.log(JSON.stringify([report.complete, report.problems, report.kept.length]));
+    '`;
+  const output = execFileSync('unshare', ['--mount', 'bash', '-c', script], { encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(output), [true, [], 1]);
+});

@@ -15,10 +15,14 @@ import {
 /** What a removal did, and found it could not do. */
 export interface RemovalReport {
   removed: number;
-  /** Directories of the owner that hold other people's entries: given to root, named for the administrator. */
+  /**
+   * Directories of the owner that hold other people's entries, given to root, and directories of other people that could
+   * not be searched, with the reason. Not problems: anybody could otherwise make another account's clean-up fail for good.
+   */
   readonly kept: string[];
+  /** What belongs to the owner and could not be removed. */
   readonly problems: string[];
-  /** False when the time was up. */
+  /** False when the time was up before all of the owner's own trees were gone. */
   complete: boolean;
 }
 
@@ -40,6 +44,9 @@ interface Walk extends RemovalOptions {
   readonly mount: string;
   /** Names in `top` of trees that were too deep, moved up. */
   readonly movedUp: Buffer[];
+  /** Names in `top` of other people's directories: searched when the owner's own trees are gone. */
+  readonly putOff: Map<string, Buffer>;
+  isPuttingOff: boolean;
 }
 
 /** One descriptor is held per level; deeper trees are moved up to the top instead. */
@@ -59,20 +66,14 @@ export async function removeEntries(
   path: string,
   options: RemovalOptions,
 ): Promise<RemovalReport> {
-  const report = emptyReport();
-  const walk: Walk = {
-    ...options,
-    report,
-    top,
-    device: (await top.handle.stat()).dev,
-    mount: await mountOf(top),
-    movedUp: [],
-  };
-  await removeIn(walk, top, path, 0);
-  for (let name = walk.movedUp.pop(); name !== undefined; name = walk.movedUp.pop()) {
-    if (!(await removeOne(walk, top, path, 0, name))) break;
-  }
-  return report;
+  const walk = await beginWalk(top, options);
+  walk.isPuttingOff = true;
+  const isInTime = (await removeIn(walk, top, path, 0)) && (await removeAll(walk, path, walk.movedUp));
+  walk.isPuttingOff = false;
+  if (!isInTime) walk.report.complete = false;
+  if (!(await removeAll(walk, path, [...walk.putOff.values()])))
+    keep(walk.report, `${path} (not searched: no time left)`);
+  return walk.report;
 }
 
 /** Removes one entry of `parent` with all that is beneath it. */
@@ -82,20 +83,32 @@ export async function removeEntry(
   name: string | Buffer,
   options: RemovalOptions,
 ): Promise<RemovalReport> {
-  const report = emptyReport();
-  const walk: Walk = {
-    ...options,
-    report,
-    top: parent,
-    device: (await parent.handle.stat()).dev,
-    mount: await mountOf(parent),
-    movedUp: [],
-  };
+  const walk = await beginWalk(parent, options);
   const first = typeof name === 'string' ? Buffer.from(name) : name;
-  for (let next: Buffer | undefined = first; next !== undefined; next = walk.movedUp.pop()) {
-    if (!(await removeOne(walk, parent, path, 0, next))) break;
+  walk.report.complete = await removeAll(walk, path, [first]);
+  return walk.report;
+}
+
+async function beginWalk(top: HeldDirectory, options: RemovalOptions): Promise<Walk> {
+  return {
+    ...options,
+    report: emptyReport(),
+    top,
+    device: (await top.handle.stat()).dev,
+    mount: mountOf(top),
+    movedUp: [],
+    putOff: new Map(),
+    isPuttingOff: false,
+  };
+}
+
+/** Removes entries of the top, and what they had moved up. False when the time is up. */
+async function removeAll(walk: Walk, path: string, names: readonly Buffer[]): Promise<boolean> {
+  const left = [...names].reverse();
+  for (let name = left.pop(); name !== undefined; name = left.pop() ?? walk.movedUp.pop()) {
+    if (!(await removeOne(walk, walk.top, path, 0, name))) return false;
   }
-  return report;
+  return true;
 }
 
 /** A directory that changes while it is read may hide entries: passes until one removes nothing. */
@@ -118,20 +131,33 @@ async function removeOne(
   depth: number,
   name: Buffer,
 ): Promise<boolean> {
-  if (walk.signal.aborted) {
-    walk.report.complete = false;
-    return false;
-  }
+  if (walk.signal.aborted) return false;
   const where = `${path}/${name.toString('utf8')}`;
+  let isOwners = false;
   try {
     const stats = await lstatEntry(parent, name);
     if (stats === undefined) return true;
-    if (stats.isDirectory()) return await removeDirectory(walk, parent, where, depth, name);
-    if (isOwned(walk, stats) && (await unlinkEntry(parent, name))) walk.report.removed++;
+    isOwners = isOwned(walk, stats);
+    if (stats.isDirectory()) {
+      if (!walk.isPuttingOff || depth > 0 || isOwners)
+        return await removeDirectory(walk, parent, where, depth, name);
+      walk.putOff.set(name.toString('latin1'), name);
+    } else if (isOwners && (await unlinkEntry(parent, name))) {
+      walk.report.removed++;
+    }
   } catch (error) {
-    noteProblem(walk.report, where, error);
+    if (isGone(error)) return true;
+    if (isOwners) noteProblem(walk.report, `${where}: ${reasonOf(error)}`);
+    // A user's own FUSE mount, say, which shuts root out.
+    else keep(walk.report, `${where} (not searched: ${reasonOf(error)})`);
   }
   return true;
+}
+
+/** What was looked at is no longer there, or something else is, which the next pass meets. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP';
 }
 
 async function removeDirectory(
@@ -147,7 +173,7 @@ async function removeDirectory(
   }
   await using directory = await holdBeneath(parent, name);
   const stats = await directory.handle.stat();
-  if (stats.dev !== walk.device || (await mountOf(directory)) !== walk.mount) return true;
+  if (stats.dev !== walk.device || mountOf(directory) !== walk.mount) return true;
   if (!(await removeIn(walk, directory, where, depth + 1))) return false;
   if (!isOwned(walk, stats)) return true;
   try {
@@ -156,7 +182,7 @@ async function removeDirectory(
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
     // Other people's files are theirs; but nothing may stay the account's, whose uid others might hold one day.
     await directory.handle.chown(0, 0);
-    if (walk.report.kept.length < maximumNames) walk.report.kept.push(where);
+    keep(walk.report, where);
   }
   return true;
 }
@@ -167,7 +193,7 @@ async function moveUp(walk: Walk, parent: HeldDirectory, where: string, name: Bu
   const stats = await lstatEntry(parent, name);
   if (stats === undefined) return;
   if (!isOwned(walk, stats)) {
-    noteProblem(walk.report, where, new Error("is too deep in other people's directories to be searched"));
+    keep(walk.report, `${where} (not searched: too deep)`);
     return;
   }
   await moveEntry(parent, name, walk.top, newName);
@@ -178,6 +204,10 @@ function isOwned(walk: Walk, stats: Stats): boolean {
   return walk.ownerUid === undefined || stats.uid === walk.ownerUid;
 }
 
-function noteProblem(report: RemovalReport, where: string, error: unknown): void {
-  if (report.problems.length < maximumNames) report.problems.push(`${where}: ${reasonOf(error)}`);
+function noteProblem(report: RemovalReport, line: string): void {
+  if (report.problems.length < maximumNames) report.problems.push(line);
+}
+
+function keep(report: RemovalReport, line: string): void {
+  if (report.kept.length < maximumNames) report.kept.push(line);
 }

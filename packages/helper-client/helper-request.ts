@@ -168,7 +168,10 @@ export interface SweepRequest {
 export interface SweepReply {
   /** Files, directories and other entries removed beneath the swept directories. */
   readonly filesRemoved: number;
-  /** Directories of the account that hold other people's files: kept, given to root. At most 64 named. */
+  /**
+   * For the administrator, at most 64: directories of the account that hold other people's files (kept, given to root), and
+   * other people's directories that could not be searched, with the reason.
+   */
   readonly directoriesKept: readonly string[];
   readonly sharedMemoryRemoved: number;
   readonly semaphoresRemoved: number;
