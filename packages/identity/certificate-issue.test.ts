@@ -4,15 +4,6 @@ import { X509Certificate } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
 import {
-  certificatePem,
-  issueHostCertificate,
-  issueIntermediateCertificate,
-  issueServiceCertificate,
-  issueUserCertificate,
-  parseCertificate,
-  parseCertificateChain,
-} from './index.ts';
-import {
   aliceGuid,
   chainOf,
   day,
@@ -24,7 +15,16 @@ import {
   publicHalf,
   rsaKey,
   secondsLater,
-} from './test-domain.ts';
+} from './fixtures/domain.ts';
+import {
+  certificatePem,
+  issueHostCertificate,
+  issueIntermediateCertificate,
+  issueServiceCertificate,
+  issueUserCertificate,
+  parseCertificate,
+  parseCertificateChain,
+} from './index.ts';
 
 const domain = makeDomain();
 const { root, cda, rca, user, host } = domain;

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
+import { ecKey, publicHalf, rsaKey } from './fixtures/domain.ts';
+import { flip } from './fixtures/forgery.ts';
 import {
   certificateRequestPem,
   generateKey,
@@ -13,8 +15,6 @@ import {
   parseCertificateRequest,
   plainPrivateKeyPem,
 } from './index.ts';
-import { ecKey, publicHalf, rsaKey } from './test-domain.ts';
-import { flip } from './test-forgery.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'xos-request-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -7,6 +7,18 @@ import { after, describe, test } from 'node:test';
 import { type ErrorCode, isXosError } from '@xtreemos/base';
 import * as der from './der-writer.ts';
 import {
+  chainOf,
+  ecKey,
+  hostGuid,
+  hostname,
+  makeDomain,
+  now,
+  publicHalf,
+  rsaKey,
+  secondsLater,
+} from './fixtures/domain.ts';
+import { flip } from './fixtures/forgery.ts';
+import {
   certificatePem,
   describeCredential,
   encryptPrivateKey,
@@ -21,18 +33,6 @@ import {
   writePkcs12,
 } from './index.ts';
 import { writePem } from './pem.ts';
-import {
-  chainOf,
-  ecKey,
-  hostGuid,
-  hostname,
-  makeDomain,
-  now,
-  publicHalf,
-  rsaKey,
-  secondsLater,
-} from './test-domain.ts';
-import { flip } from './test-forgery.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'xos-credential-'));
 after(() => rmSync(directory, { recursive: true }));

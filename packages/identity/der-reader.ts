@@ -33,6 +33,8 @@ export interface DerElement {
   readonly der: Buffer;
 }
 
+const decodedOids = new Map<string, string>();
+
 /**
  * A cursor over DER that refuses what DER forbids: indefinite and non-minimal lengths, tags above 30, values that end
  * early or late. It never copies and never recurses, so hostile input costs at most its own size. Every refusal is
@@ -171,7 +173,13 @@ export class DerReader {
 
   oid(field: string): string {
     const { content } = this.element(tag.oid, field);
-    return this.#decodeOid(content, field);
+    const encoding = content.toString('latin1');
+    const known = decodedOids.get(encoding);
+    if (known !== undefined) return known;
+    const dotted = this.#decodeOid(content, field);
+    // Certificates share some thirty OIDs; strangers cannot push those out, they only find the map full.
+    if (decodedOids.size < 512) decodedOids.set(encoding, dotted);
+    return dotted;
   }
 
   #decodeOid(content: Buffer, field: string): string {

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import * as der from './der-writer.ts';
 import { encodeName, namesEqual, parseName, subjectHash } from './distinguished-name.ts';
+import { forge } from './fixtures/forgery.ts';
 import { certificatePem } from './index.ts';
-import { forge } from './test-forgery.ts';
 
 const openssl = (pem: string, ...options: readonly string[]): string =>
   execFileSync('openssl', ['x509', '-noout', ...options], {

@@ -4,6 +4,19 @@ import { isXosError } from '@xtreemos/base';
 import fc from 'fast-check';
 import { contextTag, DerReader } from './der-reader.ts';
 import {
+  chainOf,
+  crlOf,
+  day,
+  ecKey,
+  hostGuid,
+  hostname,
+  makeDomain,
+  now,
+  publicHalf,
+  secondsLater,
+} from './fixtures/domain.ts';
+import { edits, mutate } from './fixtures/mutation.ts';
+import {
   certificatePem,
   crlPem,
   defaultSigningPolicy,
@@ -32,19 +45,6 @@ import {
   writePkcs12,
 } from './index.ts';
 import { buildPkcs12, readAuthenticatedSafe } from './pkcs12.ts';
-import {
-  chainOf,
-  crlOf,
-  day,
-  ecKey,
-  hostGuid,
-  hostname,
-  makeDomain,
-  now,
-  publicHalf,
-  secondsLater,
-} from './test-domain.ts';
-import { edits, mutate } from './test-mutation.ts';
 
 /** The bounded share of test/fuzz that runs beside the code: a parser answers, or throws XosError, soon. */
 const runs = 150;

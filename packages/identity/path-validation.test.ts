@@ -2,15 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
 import {
-  issueIntermediateCertificate,
-  issueSessionCertificate,
-  issueUserCertificate,
-  makeProxy,
-  makeTrustStore,
-  parseCertificate,
-  validatePath,
-} from './index.ts';
-import {
   aliceGuid,
   chainOf,
   crlOf,
@@ -23,7 +14,16 @@ import {
   publicHalf,
   secondsLater,
   storeOf,
-} from './test-domain.ts';
+} from './fixtures/domain.ts';
+import {
+  issueIntermediateCertificate,
+  issueSessionCertificate,
+  issueUserCertificate,
+  makeProxy,
+  makeTrustStore,
+  parseCertificate,
+  validatePath,
+} from './index.ts';
 
 const domain = makeDomain();
 const { root, cda, rca, user, host, store } = domain;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { sign } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { type ErrorCode, isXosError } from '@xtreemos/base';
+import { ecKey, now, publicHalf, secondsLater } from './fixtures/domain.ts';
 import {
   generateKey,
   type KeyType,
@@ -10,7 +11,6 @@ import {
   signChallenge,
   verifyChallenge,
 } from './index.ts';
-import { ecKey, now, publicHalf, secondsLater } from './test-domain.ts';
 
 const key = ecKey();
 const expected = { purpose: 'login', audience: 'n1.example.org', now };

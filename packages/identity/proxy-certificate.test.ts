@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
-import { type Credential, makeProxy, type ProxyOptions } from './index.ts';
 import {
   chainOf,
   day,
@@ -12,7 +11,8 @@ import {
   now,
   publicHalf,
   secondsLater,
-} from './test-domain.ts';
+} from './fixtures/domain.ts';
+import { type Credential, makeProxy, type ProxyOptions } from './index.ts';
 
 const { cda, user, host } = makeDomain();
 const options: ProxyOptions = { now, lifetimeSeconds: 600 };

@@ -110,12 +110,17 @@ function isCanonicalP256(spki: Buffer): boolean {
   );
 }
 
-/** DER SubjectPublicKeyInfo of either half of a key. */
+/** Exporting costs as much as a signature, and a CA's key is asked for with every certificate. */
+const exported = new WeakMap<KeyObject, Buffer>();
+
+/** DER SubjectPublicKeyInfo of either half of a key. The result is shared: do not write into it. */
 export function publicKeyInfo(key: KeyObject): Buffer {
-  const known = readFrom.get(key);
+  const known = exported.get(key);
   if (known !== undefined) return known;
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  return publicKey.export({ type: 'spki', format: 'der' });
+  const info = publicKey.export({ type: 'spki', format: 'der' });
+  exported.set(key, info);
+  return info;
 }
 
 /** Refuses keys this package does not work with. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
+import { crlOf, day, makeDomain, now, secondsLater } from './fixtures/domain.ts';
 import { crlPem, makeCrl, parseCrl, type RevokedCertificate } from './index.ts';
-import { crlOf, day, makeDomain, now, secondsLater } from './test-domain.ts';
 
 const { cda } = makeDomain();
 const revoked: readonly RevokedCertificate[] = [

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, isXosError } from '@xtreemos/base';
+import {
+  day,
+  ecKey,
+  hostGuid,
+  hostname,
+  makeDomain,
+  now,
+  publicHalf,
+  secondsLater,
+} from './fixtures/domain.ts';
+import { flip } from './fixtures/forgery.ts';
 import { issueHostCertificate, parseCertificate, signDocument, verifyDocument } from './index.ts';
-import { day, ecKey, hostGuid, hostname, makeDomain, now, publicHalf, secondsLater } from './test-domain.ts';
-import { flip } from './test-forgery.ts';
 
 const domain = makeDomain();
 const header = { type: 'membership', vo: 'physics', version: 7, notAfter: secondsLater(day), now };

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
+import { day, ecKey, now, publicHalf, rsaKey, secondsLater } from './fixtures/domain.ts';
+import { flip } from './fixtures/forgery.ts';
 import {
   issueSshUserCertificate,
   parseSshCertificate,
@@ -13,8 +15,6 @@ import {
   sshPublicKeyLine,
   verifySshUserCertificate,
 } from './index.ts';
-import { day, ecKey, now, publicHalf, rsaKey, secondsLater } from './test-domain.ts';
-import { flip } from './test-forgery.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'xos-ssh-'));
 after(() => rmSync(directory, { recursive: true }));

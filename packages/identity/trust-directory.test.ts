@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { chainOf, crlOf, makeDomain, now, secondsLater } from './fixtures/domain.ts';
+import { forgeRoot } from './fixtures/forgery.ts';
 import {
   certificatePem,
   crlPem,
@@ -13,8 +15,6 @@ import {
   writeCrl,
   writeTrustAnchor,
 } from './index.ts';
-import { chainOf, crlOf, makeDomain, now, secondsLater } from './test-domain.ts';
-import { forgeRoot } from './test-forgery.ts';
 
 const { root, cda, rca, user, host, authorities, crls } = makeDomain();
 let directory: string;
