@@ -35,7 +35,7 @@ beforeEach(async () => {
   files = createCredentialFiles({
     directories: [media, join(directory, 'site'), join(directory, 'absent')],
     sizeLimitBytes: 4096,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
   });
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -167,6 +167,15 @@ test('at most 128 files are listed, and the list says that there were more', asy
   const { files: found, truncated } = await files.list();
   assert.equal(found.length, 128);
   assert.equal(truncated, true);
+});
+
+test('who waits too long gives up, and who came later is served when the medium answers', async () => {
+  const impatient = createCredentialFiles({ directories: [media], sizeLimitBytes: 4096, timeoutMs: 200 });
+  const opened = await Promise.allSettled(Array.from({ length: 3000 }, () => impatient.open('alice')));
+  for (const one of opened) if (one.status === 'fulfilled') closeSync(one.value.descriptor);
+  assert.ok(opened.every((one) => one.status === 'fulfilled' || isXosError(one.reason, 'XOS_TIMEOUT')));
+  assert.ok(opened.some((one) => one.status === 'rejected'));
+  assert.equal(await impatient.list().then(({ files: found }) => found.length), 1);
 });
 
 test('a thousand requests at once are all answered, and leave no descriptor', async () => {

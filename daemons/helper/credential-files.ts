@@ -42,35 +42,55 @@ export function createCredentialFiles(options: CredentialFileOptions): Credentia
   const waiting: (() => void)[] = [];
   let running = 0;
 
+  /** A place passes from who leaves to who waits longest; who gave up waiting is skipped. */
+  async function takePlace(signal: AbortSignal): Promise<void> {
+    if (running < maximumAtOnce) {
+      running++;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      waiting.push(resolve);
+      signal.addEventListener('abort', () => {
+        const at = waiting.indexOf(resolve);
+        if (at >= 0) waiting.splice(at, 1);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  function leavePlace(): void {
+    const next = waiting.shift();
+    if (next === undefined) running--;
+    else next();
+  }
+
   /** The file system may never answer: the caller goes on after the time-out, the place is freed when it does. */
   async function bounded<Value>(
     attempt: string,
     task: (signal: AbortSignal) => Promise<Value>,
     discard: (value: Value) => void,
   ): Promise<Value> {
-    const signal = AbortSignal.timeout(options.timeoutMs);
-    const timedOut = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => {
-        const what = 'A credential directory';
-        reject(new XosError('XOS_TIMEOUT', { what, timeoutMs: options.timeoutMs, attempt }));
+    const { timeoutMs } = options;
+    const timeout = new XosError('XOS_TIMEOUT', { what: 'A credential directory', timeoutMs, attempt });
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(timeout), timeoutMs);
+    const { signal } = controller;
+    try {
+      await takePlace(signal);
+      const result = task(signal).finally(leavePlace);
+      const late = new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(timeout));
       });
-    });
-    // Its rejection may come after the race was won.
-    timedOut.catch(() => undefined);
-    if (running >= maximumAtOnce)
-      await Promise.race([new Promise<void>((resolve) => waiting.push(resolve)), timedOut]);
-    running++;
-    const result = task(signal).finally(() => {
-      running--;
-      waiting.shift()?.();
-    });
-    result.then(
-      (value) => {
-        if (signal.aborted) discard(value);
-      },
-      () => undefined,
-    );
-    return await Promise.race([result, timedOut]);
+      result.then(
+        (value) => {
+          if (signal.aborted) discard(value);
+        },
+        () => undefined,
+      );
+      return await Promise.race([result, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   return {

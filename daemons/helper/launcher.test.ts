@@ -29,7 +29,7 @@ function isolated(script: string, options: ExecFileSyncOptions = {}): string {
   return execFileSync('unshare', [...namespaces, 'bash', '-c', prologue + script], {
     encoding: 'utf8',
     timeout: 60_000,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
   }) as string;
 }
