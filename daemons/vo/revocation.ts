@@ -126,7 +126,7 @@ export async function revokeNode(
     const action = status === 'left' ? 'node.leave' : 'node.revoke';
     await change.audit({ vo, action, subject: hostname, details: { reason } });
     const why = status === 'left' ? 'the node left the VO' : 'the node was revoked';
-    change.afterCommit(() => context.hub.publish({ type: 'gone', vo, reason: why }, hostname));
+    change.afterCommit(() => context.hub.dismiss({ type: 'gone', vo, reason: why }, hostname));
     return showNode(change.write, vo, hostname);
   });
 }

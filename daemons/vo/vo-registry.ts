@@ -126,7 +126,7 @@ export async function destroyVo(context: VoContext, actor: string, id: string): 
     });
     change.afterCommit(() => {
       context.authorities.forget();
-      context.hub.publish({ type: 'gone', vo: id, reason: 'the VO was destroyed' });
+      context.hub.dismiss({ type: 'gone', vo: id, reason: 'the VO was destroyed' });
     });
     if (root !== undefined) {
       await publishRootCrl(write, root, domainName, nowMs);
