@@ -396,3 +396,23 @@ test('an unreachable service ends with 6 and names the address', async () => {
   assert.equal(result.exitCode, 6);
   assert.match(result.stderr, /127\.0\.0\.1:9/);
 });
+
+test('files that are no credentials are refused with 5 and name the file', async () => {
+  for (const [name, content] of [
+    ['empty.pem', ''],
+    ['text.pem', 'hello\n'],
+    ['cut.pem', '-----BEGIN CERTIFICATE-----\nMIIB'],
+    ['zeros.p12', '\0'.repeat(5000)],
+  ] as const) {
+    const file = join(service.directory, name);
+    writeFileSync(file, content);
+    for (const verb of ['show', 'verify', 'renew']) {
+      const result = await service.xos(['cert', verb, file, '--passphrase-file', passphraseFile]);
+      assert.equal(result.exitCode, 5, `${verb} ${name}: ${result.stderr}`);
+      assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
+    }
+  }
+  const missing = await service.xos(['cert', 'show', join(service.directory, 'absent.pem')]);
+  assert.equal(missing.exitCode, 5);
+  assert.match(missing.stderr, /absent\.pem/);
+});

@@ -38,6 +38,11 @@ test('every page is accepted by scdoc and names itself as its file does', () => 
     assert.match(rendered, new RegExp(`^\\.TH "${name?.replaceAll('.', '\\.')}" "${section}"`, 'm'), page);
     assert.match(source, /^# NAME\n\n\S+.* - \S/m, `${page}: NAME as whatis(1) wants it`);
     assert.match(source, /^# SEE ALSO$/m, page);
+    assert.doesNotMatch(
+      rendered,
+      /^\.S[HS] .*\\\[/m,
+      `${page}: brackets in a heading stand without a backslash`,
+    );
   }
 });
 

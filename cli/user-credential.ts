@@ -1,7 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { reasonOf, XosError } from '@xtreemos/base';
-import { type Credential, outlineCredential, readCredential } from '@xtreemos/identity';
+import { isXosError, reasonOf, XosError } from '@xtreemos/base';
+import {
+  type Certificate,
+  type Credential,
+  outlineCredential,
+  parseCertificateChain,
+  readCredential,
+} from '@xtreemos/identity';
 import type { Invocation } from './invocation.ts';
 
 const largestCredentialBytes = 1024 * 1024;
@@ -120,7 +126,7 @@ export async function openCredential(
   found: FoundCredential,
   passphraseFile: string | undefined,
 ): Promise<UserCredential> {
-  const outline = outlineCredential(found.bytes);
+  const outline = readable(found, outlineCredential);
   const passphrase = outline.encrypted
     ? await invocation.prompts.secret(
         { what: 'passphrase', option: '--passphrase-file', file: passphraseFile },
@@ -128,4 +134,23 @@ export async function openCredential(
       )
     : undefined;
   return { credential: await readCredential(found.bytes, passphrase), where: found.where };
+}
+
+/** The certificates of a PEM credential. @throws XosError XOS_CREDENTIAL_UNREADABLE naming where it was found. */
+export function certificatesIn(found: FoundCredential): readonly Certificate[] {
+  return readable(found, parseCertificateChain);
+}
+
+/** Bytes that are no credential at all are a matter of the credential, not of how the command was used. */
+export function readable<T>(found: FoundCredential, read: (bytes: Buffer) => T): T {
+  try {
+    return read(found.bytes);
+  } catch (error) {
+    if (!isXosError(error, 'XOS_INPUT_BAD') && !isXosError(error, 'XOS_INPUT_TOO_LARGE')) throw error;
+    throw new XosError(
+      'XOS_CREDENTIAL_UNREADABLE',
+      { name: found.where, reason: error.message },
+      { cause: error },
+    );
+  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { XosError } from '@xtreemos/base';
 import {
   type Credential,
@@ -10,6 +9,7 @@ import {
 import type { Invocation } from '../invocation.ts';
 import type { Report } from '../output/report.ts';
 import { rfc3339 } from '../output/stable-json.ts';
+import { readable, readCredentialFile } from '../user-credential.ts';
 import { type ConnectionOptions, withVoClient } from '../vo-connection.ts';
 import { enrol, issuedReport } from './certificate-enrolment.ts';
 import { chooseCredentialFile } from './credential-choice.ts';
@@ -27,8 +27,8 @@ export async function renewCertificate(
   file: string | undefined,
 ): Promise<Report> {
   const source = chooseCredentialFile(invocation, file);
-  const bytes = readFileSync(source);
-  const outline = outlineCredential(bytes);
+  const found = readCredentialFile(source);
+  const outline = readable(found, outlineCredential);
   if (!outline.encrypted) {
     throw new XosError('XOS_CREDENTIAL_UNREADABLE', {
       name: source,
@@ -39,7 +39,7 @@ export async function renewCertificate(
     { what: 'passphrase', option: '--passphrase-file', file: options.passphraseFile },
     `Passphrase of ${source}:`,
   );
-  const old = await readCredential(bytes, passphrase);
+  const old = await readCredential(found.bytes, passphrase);
   const vo = old.certificate.xos.vos?.[0];
   const user = old.certificate.subject.commonName;
   if (vo === undefined || user === undefined || old.certificate.xos.guid === undefined) {

@@ -1,16 +1,10 @@
-import {
-  type Certificate,
-  type CredentialDescription,
-  describeCredential,
-  outlineCredential,
-  parseCertificateChain,
-} from '@xtreemos/identity';
+import { type Certificate, type CredentialDescription, describeCredential } from '@xtreemos/identity';
 import type { Invocation } from '../invocation.ts';
 import { fields } from '../output/fields.ts';
 import type { Report } from '../output/report.ts';
 import { stableJson } from '../output/stable-json.ts';
 import { durationText } from '../output/time-text.ts';
-import { type FoundCredential, openCredential } from '../user-credential.ts';
+import { certificatesIn, type FoundCredential, openCredential } from '../user-credential.ts';
 import { chooseCredential } from './credential-choice.ts';
 
 interface ShowOptions {
@@ -39,10 +33,9 @@ export async function certificatesOf(
   passphraseFile: string | undefined,
 ): Promise<{ readonly certificate: Certificate; readonly chain: readonly Certificate[] }> {
   if (isPem(found.bytes)) {
-    const [certificate, ...chain] = parseCertificateChain(found.bytes);
+    const [certificate, ...chain] = certificatesIn(found);
     if (certificate !== undefined) return { certificate, chain };
   }
-  outlineCredential(found.bytes);
   return (await openCredential(invocation, found, passphraseFile)).credential;
 }
 

@@ -2,7 +2,7 @@ import { XosError } from '@xtreemos/base';
 import { certificatePem, outlineCredential, readCredential } from '@xtreemos/identity';
 import type { Invocation } from '../invocation.ts';
 import type { Report } from '../output/report.ts';
-import { openCredential } from '../user-credential.ts';
+import { openCredential, readable } from '../user-credential.ts';
 import { chooseCredential } from './credential-choice.ts';
 import { certificatesOf } from './credential-display.ts';
 import {
@@ -74,7 +74,7 @@ async function wholeCredential(
       'New passphrase for the key:',
       minimumPassphraseBytes,
     );
-  if (!outlineCredential(found.bytes).encrypted) {
+  if (!readable(found, outlineCredential).encrypted) {
     const { credential } = await openCredential(invocation, found, undefined);
     return credentialBytes(credential, format, await askNew(), nameOf(credential));
   }

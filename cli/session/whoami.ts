@@ -1,14 +1,14 @@
 import { userInfo } from 'node:os';
 import type { Account } from '@xtreemos/accounts-client';
 import { isXosError, XosError } from '@xtreemos/base';
-import { type Certificate, parseCertificateChain } from '@xtreemos/identity';
+import type { Certificate } from '@xtreemos/identity';
 import { withAccounts } from '../accounts-connection.ts';
 import type { Invocation } from '../invocation.ts';
 import { fields } from '../output/fields.ts';
 import type { Report } from '../output/report.ts';
 import { stableJson } from '../output/stable-json.ts';
 import { momentText } from '../output/time-text.ts';
-import { proxyFileCredential, sessionKeyringCredential } from '../user-credential.ts';
+import { certificatesIn, proxyFileCredential, sessionKeyringCredential } from '../user-credential.ts';
 
 /** The answer of `xos whoami`; every name is there in JSON, null where nothing is known. */
 interface Person {
@@ -30,7 +30,7 @@ export async function whoami(invocation: Invocation): Promise<Report> {
   const person =
     found === undefined
       ? await personOfUid(invocation)
-      : personOfCertificates(invocation.environment, parseCertificateChain(found.bytes), found.where);
+      : personOfCertificates(invocation.environment, certificatesIn(found), found.where);
   const nowMs = invocation.nowMs();
   const expired = person.notAfterMs !== null && person.notAfterMs <= nowMs;
   return {

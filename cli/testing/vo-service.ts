@@ -55,13 +55,18 @@ export class VoServiceFixture {
     }
   }
 
+  /** The bus that the command takes for the system's; nobody listens unless a test starts one there. */
+  get busAddress(): string {
+    return `unix:path=${this.directory}/bus`;
+  }
+
   /** Runs the command on the host, as the person whose home it is. */
   xos(commandLine: readonly string[], options: XosOptions = {}): Promise<XosResult> {
     return xos(['--root', this.root, ...commandLine], {
       ...options,
       environment: {
         HOME: this.home,
-        DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${this.directory}/no-bus`,
+        DBUS_SYSTEM_BUS_ADDRESS: this.busAddress,
         ...options.environment,
       },
     });
