@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, isXosError, type Logger, reasonOf } from '@xtreemos/base';
 import {
   parseCertificateChain,
@@ -44,26 +45,34 @@ export class RevocationWatch {
       }
     }
     const changed = await trust.reload();
-    if (written || changed) this.judgeSessions();
+    if (written || changed) await this.judgeSessions();
   }
 
-  /** Ends, in the background, the accounts of sessions whose certificate or SSH certificate is revoked. */
-  judgeSessions(): void {
-    const { store, leaseEnd, logger } = this.#options;
-    for (const session of store.sessions()) {
-      const reason = this.#revocationOf(session);
-      if (reason === undefined) continue;
-      const lease = store.leaseOf(session.vo, session.user);
-      if (lease?.state !== 'leased') continue;
-      logger.notice(events.revocation, `${session.login}: ${reason}`, {
-        loginName: session.login,
-        sessionId: session.sessionId,
-        voId: session.vo,
-      });
-      leaseEnd.end(lease, reason).catch((error: unknown) => {
-        logger.error(events.cleanUpFailed, `${session.login}: ending the account failed: ${reasonOf(error)}`);
-      });
+  /**
+   * Ends the accounts of sessions whose certificate or SSH certificate is revoked; resolves when all were judged, while
+   * clean-ups go on. Many sessions are judged in turns, so that a new CRL does not hold up those who log in meanwhile.
+   */
+  async judgeSessions(): Promise<void> {
+    for (const [index, session] of this.#options.store.sessions().entries()) {
+      if (index % 16 === 15) await setImmediate();
+      this.#judge(session);
     }
+  }
+
+  #judge(session: SessionRecord): void {
+    const { store, leaseEnd, logger } = this.#options;
+    const reason = this.#revocationOf(session);
+    if (reason === undefined) return;
+    const lease = store.leaseOf(session.vo, session.user);
+    if (lease?.state !== 'leased') return;
+    logger.notice(events.revocation, `${session.login}: ${reason}`, {
+      loginName: session.login,
+      sessionId: session.sessionId,
+      voId: session.vo,
+    });
+    leaseEnd.end(lease, reason).catch((error: unknown) => {
+      logger.error(events.cleanUpFailed, `${session.login}: ending the account failed: ${reasonOf(error)}`);
+    });
   }
 
   #revocationOf(session: SessionRecord): string | undefined {

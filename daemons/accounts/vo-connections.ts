@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { VoState } from '@xtreemos/accounts-client';
 import { type Clock, type Logger, reasonOf, XosError } from '@xtreemos/base';
 import { events } from './account-events.ts';
@@ -45,6 +46,11 @@ export class VoConnections {
   async rescan(): Promise<void> {
     const { voFiles, directory, store, intake, reloadTrust, onChange } = this.#options;
     const joined = readJoinedVos(voFiles());
+    if (joined.length === 0 && store.vos().length > 0 && !existsSync(voFiles())) {
+      // Leaving a VO removes a file. A directory that is not there is a mishap, and ends nobody's sessions.
+      const reason = `${voFiles()} is gone, though this host is in ${store.vos().length} VOs; make it, empty, to leave them`;
+      throw new XosError('XOS_CONFIGURATION_BAD', { reason });
+    }
     await reloadTrust();
     directory.set(joined);
     const wanted = new Map(joined.map((vo) => [vo.vo, vo]));
@@ -137,7 +143,7 @@ export class VoConnections {
       },
       takeMembership: async (document) => {
         await intake.take(joined, document);
-        revocations.judgeSessions();
+        await revocations.judgeSessions();
       },
       takeCrls: (bundle) => revocations.take(vo, bundle),
       takeSshAuthorities: (lines) => directory.setSshAuthorities(vo, lines),
