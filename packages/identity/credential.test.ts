@@ -126,6 +126,17 @@ describe('credentials in PEM', () => {
     await rejects(readCredential(pem, 'y'), 'XOS_CREDENTIAL_PASSPHRASE');
   });
 
+  test('a private key under somebody else\u2019s public one is no credential of theirs', async () => {
+    const own = ecKey();
+    const sec1 = own.export({ type: 'sec1', format: 'der' });
+    const ownPoint = publicHalf(own).export({ type: 'spki', format: 'der' }).subarray(-65);
+    const theirPoint = user.certificate.subjectPublicKeyInfo.subarray(-65);
+    const at = sec1.indexOf(ownPoint);
+    const forged = Buffer.concat([sec1.subarray(0, at), theirPoint, sec1.subarray(at + 65)]);
+    const pem = writePem('EC PRIVATE KEY', forged) + certificatePem(user.certificate);
+    await rejects(readCredential(Buffer.from(pem)), 'XOS_CREDENTIAL_KEY_MISMATCH');
+  });
+
   test('what is missing is named', async () => {
     const certificate = certificatePem(user.certificate);
     await rejects(readCredential(Buffer.from(certificate)), 'XOS_CREDENTIAL_NO_KEY');

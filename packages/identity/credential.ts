@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import { XosError } from '@xtreemos/base';
 import { type Certificate, certificatePem, maximumChainLength, parseCertificate } from './certificate.ts';
 import { namesEqual } from './distinguished-name.ts';
@@ -16,6 +16,7 @@ import {
   readPrivateKeyBlock,
 } from './private-key.ts';
 import { describeKeyKind, publicKeyInfo } from './public-key.ts';
+import { signBytes, verifyBytes } from './signature-algorithm.ts';
 
 /** A private key with its certificate and the certificates above it (nearest issuer first, the leaf not among them). */
 export interface Credential {
@@ -111,6 +112,15 @@ export async function readCredential(bytes: Buffer, passphrase?: Passphrase): Pr
 }
 
 /**
+ * A key file carries its public half beside the private one, and OpenSSL believes it: somebody else's public key with an own
+ * private one would look like theirs. A signature tells.
+ */
+function isPair(key: KeyObject, certificate: Certificate): boolean {
+  const nonce = randomBytes(32);
+  return verifyBytes(nonce, signBytes(nonce, key), certificate.publicKey);
+}
+
+/**
  * Puts a key and certificates in any order together. The chain holds what links up from the key's certificate; strangers are
  * left out. Errors: XOS_CREDENTIAL_NO_CERTIFICATE, XOS_CREDENTIAL_KEY_MISMATCH.
  */
@@ -118,7 +128,9 @@ export function assemble(key: KeyObject, certificates: readonly Certificate[]): 
   if (certificates.length === 0) throw new XosError('XOS_CREDENTIAL_NO_CERTIFICATE', { name: unnamed });
   const spki = publicKeyInfo(createPublicKey(key));
   const certificate = certificates.find((candidate) => candidate.subjectPublicKeyInfo.equals(spki));
-  if (certificate === undefined) throw new XosError('XOS_CREDENTIAL_KEY_MISMATCH', { name: unnamed });
+  if (certificate === undefined || !isPair(key, certificate)) {
+    throw new XosError('XOS_CREDENTIAL_KEY_MISMATCH', { name: unnamed });
+  }
   const chain: Certificate[] = [];
   for (let current = certificate; !isSelfIssued(current); ) {
     const issuer = certificates.find(

@@ -29,7 +29,7 @@ export function judgeIdentity(
   }
   for (const vo of xos.vos ?? []) judgeVo(vo, endEntity, authorities, voRoots);
   if (xos.guid !== undefined) return { user: userOf(endEntity, authorities), host: undefined };
-  if (xos.hostRole !== undefined) return { user: undefined, host: hostOf(endEntity, authorities) };
+  if (xos.hostRole !== undefined) return { user: undefined, host: hostOf(endEntity, authorities, voRoots) };
   if (Object.keys(xos).length > 0) {
     refusePath(
       endEntity,
@@ -129,7 +129,11 @@ function userOf(endEntity: Place, authorities: readonly Place[]): ValidatedUser 
   return { guid: xos.guid, user, ...home, memberships };
 }
 
-function hostOf(endEntity: Place, authorities: readonly Place[]): ValidatedHost {
+function hostOf(
+  endEntity: Place,
+  authorities: readonly Place[],
+  voRoots: ReadonlyMap<string, string> | undefined,
+): ValidatedHost {
   const { subject, subjectAltName, xos } = endEntity.certificate;
   const { hostRole: role, hostGuid, vos = [] } = xos;
   if (role === undefined) return refusePath(endEntity, 'host', 'it has no host role');
@@ -140,6 +144,11 @@ function hostOf(endEntity: Place, authorities: readonly Place[]): ValidatedHost 
     const isRoot = authorities.length === 1 && issuer?.xos.authority === undefined;
     if (!isRoot) demandIssuer(endEntity, authorities, 'SERVICE');
     if (vos.length > 0) refusePath(endEntity, 'host', 'it has the role of a VO service and names a VO');
+    // It names no VO whose root could be pinned; any root of a VO known here may have a service, others may not.
+    const root = authorities.at(-1)?.certificate.fingerprint ?? '';
+    if (voRoots !== undefined && ![...voRoots.values()].includes(root)) {
+      refusePath(endEntity, 'vo-root', 'it is a VO service under a root that no VO known here has');
+    }
   } else {
     demandIssuer(endEntity, authorities, 'RCA');
     if (vos.length !== 1 || hostGuid === undefined) {

@@ -126,13 +126,10 @@ async function deriveKey(derivation: DerReader, passphrase: Buffer, keyBytes: nu
     const blockSize = parameters.smallInteger('scrypt r');
     const parallel = parameters.smallInteger('scrypt p');
     const isPower = cost > 1 && (cost & (cost - 1)) === 0;
-    if (
-      !isPower ||
-      blockSize < 1 ||
-      parallel < 1 ||
-      parallel > 16 ||
-      128 * cost * blockSize > maximumScryptBytes
-    ) {
+    const memoryBytes = 128 * cost * blockSize;
+    // Every lane walks the whole memory: four of the largest take some seconds.
+    const isBounded = memoryBytes <= maximumScryptBytes && memoryBytes * parallel <= maximumScryptBytes * 4;
+    if (!isPower || blockSize < 1 || parallel < 1 || !isBounded) {
       parameters.refuse(`scrypt parameters N=${cost} r=${blockSize} p=${parallel} are out of bounds`);
     }
     const options = { N: cost, r: blockSize, p: parallel, maxmem: maximumScryptBytes * 2 };

@@ -78,6 +78,7 @@ describe('trust directories', () => {
     await writeFile(join(directory, '00000002.r0'), crlPem(crlOf(root).der));
     await writeFile(join(directory, '00000003.signing_policy'), 'nonsense');
     await mkdir(join(directory, '00000004.0'));
+    execFileSync('mkfifo', [join(directory, '00000004.r0')]);
     await symlink('nowhere', join(directory, '00000005.0'));
     await symlink('nowhere', join(directory, '00000006.r0'));
     await writeFile(join(directory, 'README'), 'passed over');
@@ -91,6 +92,7 @@ describe('trust directories', () => {
         '00000002.r0',
         '00000003.signing_policy',
         '00000004.0',
+        '00000004.r0',
         '00000005.0',
       ],
     );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '@xtreemos/base';
 import { type Certificate, maximumCertificateBytes, parseCertificate } from './certificate.ts';
@@ -172,7 +172,8 @@ function namedRight(entry: Entry, name: Parameters<typeof subjectHash>[0], parse
 }
 
 async function readBounded(path: string, maximumBytes: number): Promise<Buffer> {
-  const file: FileHandle = await open(path, 'r');
+  // Without O_NONBLOCK a pipe in the directory would hold the daemon until somebody writes into it.
+  const file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = await file.stat();
     if (!status.isFile()) throw new Error('it is no regular file');
