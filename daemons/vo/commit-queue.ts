@@ -74,8 +74,13 @@ export class CommitQueue {
       await sql`release savepoint job`.execute(write);
       return () => job.resolve(result);
     } catch (error) {
-      await sql`rollback to savepoint job`.execute(write);
-      await sql`release savepoint job`.execute(write);
+      try {
+        await sql`rollback to savepoint job`.execute(write);
+        await sql`release savepoint job`.execute(write);
+      } catch {
+        // A full disk ended the whole transaction: the first error says why, and all of the batch fails with it.
+        throw error;
+      }
       return () => job.reject(error);
     }
   }

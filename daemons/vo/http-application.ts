@@ -161,6 +161,10 @@ function explain(context: VoContext, error: FastifyError, request: FastifyReques
 
 function asXosError(error: FastifyError): XosError {
   if (error instanceof XosError) return error;
+  if (isDiskFull(error)) {
+    const path = 'the state directory of xos-vo';
+    return new XosError('XOS_STORAGE_FULL', { attempt: 'record the change', path }, { cause: error });
+  }
   if (error.validation !== undefined) {
     const where = error.validationContext ?? 'request';
     const reason = error.validation
@@ -180,6 +184,11 @@ function asXosError(error: FastifyError): XosError {
     );
   }
   return toXosError(error, 'serving a request');
+}
+
+/** SQLITE_FULL (sqlite.org/rescode.html). */
+function isDiskFull(error: Error): boolean {
+  return 'errcode' in error && error.errcode === 13;
 }
 
 /** Without the query, which may hold what a person typed by mistake. */
