@@ -23,7 +23,7 @@ function isolated(script: string, options: ExecFileSyncOptions = {}): string {
     # The leak checker cannot trace a process that gave up root.
     export ASAN_OPTIONS=detect_leaks=0
     as() { local id=$1; shift; setpriv --reuid $id --regid $id --clear-groups "$@"; }
-    await() { for i in $(seq 500); do eval "$1" && return; sleep 0.01; done; echo "timed out: $1"; exit 1; }
+    await() { for i in $(seq 3000); do eval "$1" && return; sleep 0.01; done; echo "timed out: $1"; exit 1; }
     alive() { [ "$(ps -o stat= -p "$1" | cut -c1)" != Z ] && kill -0 "$1" 2>/dev/null; }
   `;
   return execFileSync('unshare', [...namespaces, 'bash', '-c', prologue + script], {

@@ -47,7 +47,7 @@ export interface RequestServer {
 
 const maximumConnections = 2048;
 /** A stranger's request is read only so that the refusal reaches him: closing on unread bytes would reset the connection. */
-const strangerTimeoutMs = 200;
+const strangerTimeoutMs = 1_000;
 
 /** The helper's socket: one connection per request, who asks decided before a byte of it is parsed. */
 export function createRequestServer(options: RequestServerOptions): RequestServer {
