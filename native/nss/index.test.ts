@@ -156,26 +156,3 @@ test('a switch that cannot open its files is an error, not "not found"', () => {
   );
   assert.equal(stdout, 'EMFILE getpwnam_r', stderr);
 });
-
-test('where the system gives no more threads, a look-up says so and the next may succeed', () => {
-  // The limit binds ordinary users only; the module is loaded before the user changes.
-  const program = `
-    const { getpwuid } = await import(process.argv[1]);
-    process.setgid(Number(process.argv[2])); process.setuid(Number(process.argv[2]));
-    const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => getpwuid(0)));
-    const codes = new Set(outcomes.map((one) => one.status === 'fulfilled' ? one.value.name : one.reason.code));
-    process.stdout.write([...codes].sort().join() + ' ' + (await getpwuid(0)).name);`;
-  const { stdout, stderr } = spawnSync(
-    'bash',
-    [
-      '-c',
-      'ulimit -u 14; exec "$0" --input-type=module -e "$1" "$2" "$3"',
-      process.execPath,
-      program,
-      module,
-      String(1_000_000_000 + process.pid),
-    ],
-    { encoding: 'utf8' },
-  );
-  assert.equal(stdout, 'EAGAIN,root root', stderr);
-});

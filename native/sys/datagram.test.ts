@@ -119,3 +119,29 @@ test('a thousand descriptors that nobody takes out leave nothing open', async ()
   // One stays: the socket that datagrams are sent from.
   assert.ok(readdirSync('/proc/self/fd').length <= before + 1);
 });
+
+test('where the system gives no more threads, a call says so and a later one succeeds', () => {
+  // The limit binds ordinary users only; the module is loaded before the user changes.
+  const program = `
+    const { bindDatagram, receiveDatagram, sendDatagram } = await import(process.argv[1]);
+    process.setgid(Number(process.argv[2])); process.setuid(Number(process.argv[2]));
+    const address = '@xos-threads-' + process.pid;
+    const receiver = bindDatagram(address);
+    const waiting = Array.from({ length: 60 }, () => receiveDatagram(receiver, { timeoutMs: 300 }));
+    const codes = new Set((await Promise.allSettled(waiting)).map((one) => one.reason.code));
+    sendDatagram(address, Buffer.from('later'));
+    process.stdout.write([...codes].sort().join() + ' ' + (await receiveDatagram(receiver)).bytes);`;
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    [
+      '-c',
+      'ulimit -u 30; exec "$0" --input-type=module -e "$@"',
+      process.execPath,
+      program,
+      new URL('./index.ts', import.meta.url).href,
+      String(1_000_000_000 + process.pid),
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.equal(stdout, 'EAGAIN,ETIMEDOUT later', stderr);
+});
