@@ -74,7 +74,7 @@ export interface Certificate {
   readonly notAfter: Date;
   readonly subjectPublicKeyInfo: Buffer;
   readonly keyDescription: KeyDescription;
-  /** Made at first use and kept. Throws XOS_IDENTITY_KEY_UNSUPPORTED for keys node cannot load. */
+  /** Made at first use and kept. Throws XOS_KEY_WEAK for algorithms that are not accepted, XOS_INPUT_BAD for bytes that are no key. */
   readonly publicKey: KeyObject;
   /** OID of the signature algorithm (inner and outer are equal, or parsing refused). */
   readonly signatureAlgorithm: string;

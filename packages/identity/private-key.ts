@@ -133,10 +133,10 @@ function loadPrivateKey(load: () => KeyObject): KeyObject {
   return key;
 }
 
-/** 600,000 rounds of PBKDF2 with HMAC-SHA-256: OWASP's advice of 2023; docs/certificate-profile.md has the time it takes. */
+/** 600,000 rounds of PBKDF2 with HMAC-SHA-256: OWASP's advice of 2023. */
 export const defaultKeyIterations = 600_000;
 
-/** Encrypted PKCS#8 PEM: PBES2, AES-256-CBC, PBKDF2 HMAC-SHA-256 with `iterations` (default 600,000, about 0.2 s). */
+/** Encrypted PKCS#8 PEM: PBES2, AES-256-CBC, PBKDF2 HMAC-SHA-256 with `iterations` (default 600,000, 0.2 to 0.6 s). */
 export async function encryptPrivateKey(
   key: KeyObject,
   passphrase: Passphrase,
