@@ -1,4 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { XosError } from '@xtreemos/base';
 import { MIGRATIONS } from './account-schema.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -26,11 +27,13 @@ const WRITES_PER_COMMIT = 256;
 export class AccountDatabase {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #path: string;
   readonly #before: ((sql: string) => void) | undefined;
   #pending: PendingWrite[] = [];
 
   /** @throws Error naming the file when it cannot be opened, is damaged, or was written by a newer version */
   constructor(path: string, options: AccountDatabaseOptions = {}) {
+    this.#path = path;
     this.#before = options.beforeStatement;
     try {
       this.#database = new DatabaseSync(path, { timeout: 5000 });
@@ -67,7 +70,17 @@ export class AccountDatabase {
     return Number(this.#prepared(sql).run(...values).changes);
   }
 
-  /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. */
+  /** SQLITE_FULL (13) is the site's to mend, and says so. */
+  #explained(error: unknown): unknown {
+    if ((error as { readonly errcode?: unknown }).errcode !== 13) return error;
+    return new XosError(
+      'XOS_STORAGE_FULL',
+      { attempt: 'store the change of an account', path: this.#path },
+      { cause: error },
+    );
+  }
+
+  /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. @throws XosError XOS_STORAGE_FULL */
   transaction<T>(work: () => T): T {
     this.#exec('BEGIN IMMEDIATE');
     try {
@@ -76,7 +89,7 @@ export class AccountDatabase {
       return result;
     } catch (error) {
       this.#rollBack('ROLLBACK');
-      throw error;
+      throw this.#explained(error);
     }
   }
 
@@ -118,7 +131,7 @@ export class AccountDatabase {
       if (!this.#database.isTransaction) throw error;
       this.#exec('ROLLBACK TO one');
       this.#exec('RELEASE one');
-      return () => write.reject(error);
+      return () => write.reject(this.#explained(error));
     }
   }
 

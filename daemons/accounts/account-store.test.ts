@@ -99,7 +99,7 @@ test('on a full disk a lease is refused, nothing is half there, and it works aga
   );
   const refused = results.filter(({ status }) => status === 'rejected');
   assert.ok(refused.length > 0);
-  assert.match(String((refused[0] as PromiseRejectedResult).reason), /full/i);
+  assert.equal((refused[0] as PromiseRejectedResult).reason.code, 'XOS_STORAGE_FULL');
   assert.equal(store.leases().length, results.length - refused.length);
   store.database.get('PRAGMA max_page_count = 1000000');
   assert.equal((await store.lease(VO, 'user399', NOW, NOW + 10)).lease.state, 'leased');

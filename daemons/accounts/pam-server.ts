@@ -245,7 +245,9 @@ function pamCodeOf(error: unknown, request: Request['type']): number {
   if (request === 'openSession' || request === 'closeSession') return PAM_CODE.SESSION_ERR;
   if (request === 'account') {
     if (code === 'XOS_MEMBER_EXPIRED') return PAM_CODE.ACCT_EXPIRED;
-    if (code === 'XOS_MEMBERSHIP_STALE' || isOutOfReach) return PAM_CODE.AUTHINFO_UNAVAIL;
+    if (code === 'XOS_MEMBERSHIP_STALE' || code === 'XOS_STORAGE_FULL' || isOutOfReach) {
+      return PAM_CODE.AUTHINFO_UNAVAIL;
+    }
     return code === 'XOS_ACCOUNT_REFUSED' || code === 'XOS_LEASE_CONFLICT'
       ? PAM_CODE.PERM_DENIED
       : PAM_CODE.SYSTEM_ERR;
