@@ -96,13 +96,11 @@ export function describeKey(key: KeyObject): KeyDescription {
   return readPublicKeyInfo(new DerReader(spki, 'key')).description;
 }
 
-/** Exporting an EC key costs OpenSSL 3 about 0.3 ms: where the bytes a key was read from are what it would export, they are kept. */
-const readFrom = new WeakMap<KeyObject, Buffer>();
-
 /** SubjectPublicKeyInfo of a P-256 key up to the point's coordinates: named curve, uncompressed point (RFC 5480). */
 const uncompressedP256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
 const uncompressedP256Bytes = 91;
 
+/** True where the bytes a key is read from are what it would be exported as. */
 function isCanonicalP256(spki: Buffer): boolean {
   return (
     spki.length === uncompressedP256Bytes &&
@@ -137,7 +135,7 @@ export function loadPublicKey(spki: Buffer, description: KeyDescription): KeyObj
   if (description.kind === 'unsupported') judgeKey(description);
   try {
     const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-    if (isCanonicalP256(spki)) readFrom.set(key, Buffer.from(spki));
+    if (isCanonicalP256(spki)) exported.set(key, Buffer.from(spki));
     return key;
   } catch (cause) {
     throw new XosError(
