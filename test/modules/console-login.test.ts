@@ -135,7 +135,7 @@ test('a local user logs in as ever, with the daemons up and with them stopped', 
 
 test('the VO password logs in, and the CDA issues the session certificate on the spot', async () => {
   const password = 'a password for the VO';
-  await succeed(['xos', 'vo', 'password', `carol@${grid.vo}`, '--password-file', '/dev/stdin'], {
+  await succeed(['xos', 'vo', 'password', `carol@${grid.vo}`, '--password-file', '-'], {
     input: `${password}\n`,
   });
   const terminal = await login('carol@physics', 'password', password);

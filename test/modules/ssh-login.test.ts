@@ -30,6 +30,7 @@ before(async () => {
     'xos',
     'cert',
     'ssh',
+    '--key',
     `${key}.pub`,
     '--credential',
     alice.credentialFile,
@@ -135,7 +136,7 @@ test('revoking the member ends the running ssh session within 30 s and refuses n
     '';
   assert.ok(existsSync(proxy));
   const revoked = performance.now();
-  await succeed(['xos', 'vo', 'revoke', `alice@${grid.vo}`, '--yes']);
+  await succeed(['xos', 'vo', 'revoke', 'member', `alice@${grid.vo}`, '--yes']);
   const timer = setTimeout(() => void session.close(), 30_000);
   await session.ended;
   clearTimeout(timer);

@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Daemon, startDaemon, waitFor } from './daemon.ts';
+import { closeTerminals } from './terminal.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 const node = '/usr/lib/xtreemos/bin/node';
@@ -140,6 +141,7 @@ export class OneHostGrid {
 
   /** Stops what is still running; the sandbox would end it anyway, but a daemon that cannot stop is a defect. */
   async stop(): Promise<void> {
+    await closeTerminals();
     for (const name of ['accounts', 'vo', 'helper']) await this.daemons.get(name)?.stop();
   }
 

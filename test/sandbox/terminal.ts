@@ -7,6 +7,14 @@ export interface TerminalOptions {
   readonly onOutput?: (text: string) => void;
 }
 
+/** Terminals still open; a test file closes them at its end, whatever failed. */
+const open = new Set<Terminal>();
+
+/** Ends every program that is still on a terminal. */
+export async function closeTerminals(): Promise<void> {
+  await Promise.all([...open].map((terminal) => terminal.close()));
+}
+
 export class Terminal {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #ended: Promise<number>;
@@ -22,6 +30,7 @@ export class Terminal {
       env: { ...process.env, TERM: 'dumb', SHELL: '/bin/sh', ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    open.add(this);
     const receive = (chunk: Buffer): void => {
       const text = chunk.toString('utf8');
       this.#screen += text;
@@ -35,6 +44,7 @@ export class Terminal {
     this.#ended = new Promise((resolve) => {
       this.#child.on('close', (code) => {
         this.#status = code ?? 1;
+        open.delete(this);
         for (const waiter of this.#waiters) waiter();
         resolve(this.#status);
       });
