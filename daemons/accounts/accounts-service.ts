@@ -8,18 +8,11 @@ import type {
   AccountSession,
   VoState,
 } from '@xtreemos/accounts-client';
-import {
-  createRateLimit,
-  type RunningService,
-  reasonOf,
-  type ServiceContext,
-  XosError,
-} from '@xtreemos/base';
+import { type RunningService, reasonOf, type ServiceContext, XosError } from '@xtreemos/base';
 import { createHelperClient, type Helper } from '@xtreemos/helper-client';
-import { makeChallengeStore, openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
+import { openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
 import { writeNssMap } from '@xtreemos/module-protocol';
 import type { PeerCredentials } from '@xtreemos/native-sys';
-import { AccountAccess } from './account-access.ts';
 import { AccountDatabase } from './account-database.ts';
 import { events } from './account-events.ts';
 import { createAccountMetrics } from './account-metrics.ts';
@@ -32,21 +25,18 @@ import { renewHostCertificates } from './host-renewal.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { JoinedVo } from './joined-vo.ts';
 import { LeaseEnd } from './lease-end.ts';
-import { LoginConversation, type VoNode } from './login-conversation.ts';
-import { LoginHandles, type SessionCredential } from './login-handle.ts';
+import { createLoginServices } from './login-services.ts';
 import { MapPublisher } from './map-publisher.ts';
 import { parseGlobalUserId } from './member-names.ts';
 import type { MembershipChanges } from './membership-application.ts';
 import { MembershipIntake } from './membership-intake.ts';
 import { type AccountLook, nssMapContent } from './nss-map.ts';
 import { createNssServer } from './nss-server.ts';
-import { createPamServer } from './pam-server.ts';
 import { sleep } from './pausing.ts';
 import { hostProcesses, type ProcessTable } from './process-table.ts';
 import { RevocationWatch } from './revocation-watch.ts';
-import { SessionService } from './session-service.ts';
+import type { SessionService } from './session-service.ts';
 import { fileRevision, readSiteRules, type SiteRules, siteRevision } from './site-rules.ts';
-import { SshLogin } from './ssh-login.ts';
 import { VoConnections } from './vo-connections.ts';
 import { VoDirectory, type VoService } from './vo-directory.ts';
 
@@ -147,10 +137,6 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
       ...(environment.connect === undefined ? {} : { connect: environment.connect }),
     });
     const directory = this.#directory;
-    const node = (vo: string): VoNode | undefined => {
-      const opened = directory.serviceIfAny(vo);
-      return opened && { client: opened.client, host: opened.identity.binding };
-    };
     this.#publisher = new MapPublisher({
       build: () => writeNssMap(nssMapContent(store, this.look, ++this.#generation)),
       publish: (map) => this.#helper.publishMap(map),
@@ -169,41 +155,23 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
       },
       onSessionGone: (sessionId) => this.#sessions.forget(sessionId),
     });
-    const access = new AccountAccess({
+    const logins = createLoginServices({
+      configuration: () => this.#configuration,
+      site: () => this.#site,
       store,
+      helper: this.#helper,
+      directory,
+      trust,
+      processes: environment.processes ?? hostProcesses,
       clock,
       logger,
-      sitePolicy: () => this.#site.policy,
-      leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
+      onPamAnswered: counted.pamAnswered,
+      ...(environment.peer === undefined ? {} : { peer: environment.peer }),
       onLeased: (lease) => {
         counted.leaseMade();
         this.#tell((observer) => observer.accountLeased(lease.login, lease.uid));
         this.#stateChanged();
       },
-    });
-    const handles = new LoginHandles(clock);
-    const conversation = new LoginConversation({
-      access,
-      handles,
-      challenges: makeChallengeStore({ now: () => new Date(clock.nowMs()) }),
-      helper: this.#helper,
-      clock,
-      logger,
-      trust: () => trust.current,
-      voRoots: () => directory.roots,
-      node,
-      credentialTimeMs: () => this.#configuration.Login.CredentialTime,
-      allowPlainKeys: () => this.#configuration.Login.AllowPlainKeys,
-      attempts: createRateLimit({ burst: 10, perSecond: 0.2, clock }),
-    });
-    this.#sessions = new SessionService({
-      store,
-      access,
-      helper: this.#helper,
-      clock,
-      logger,
-      processes: environment.processes ?? hostProcesses,
-      leaseTimeMs: () => this.#configuration.Accounts.LeaseTime,
       onOpened: ({ sessionId, login, uid }) => {
         this.#tell((observer) => observer.sessionOpened(sessionId, login, uid));
         this.#stateChanged();
@@ -213,15 +181,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
         this.#stateChanged();
       },
     });
-    const sshLogin = new SshLogin({
-      store,
-      access,
-      conversation,
-      authorities: (vo) => directory.sshAuthorities(vo),
-      node,
-      clock,
-      logger,
-    });
+    this.#sessions = logins.sessions;
     this.#intake = new MembershipIntake({
       store,
       stateDirectory: Accounts.StateDirectory,
@@ -255,41 +215,8 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
       reloadTrust: () => this.#reloadTrust(),
       onChange: () => this.#stateChanged(),
     });
-    const sessionCredential = async (
-      login: string,
-      handle: string,
-      sshAuthInfo: string,
-    ): Promise<SessionCredential | undefined> => {
-      const account = access.find(login);
-      if (account === undefined) return undefined;
-      if (handle !== '') {
-        const proof = handles.redeem(handle, login);
-        if (proof.guid !== account.member.guid) {
-          throw new XosError('XOS_HANDLE_INVALID', {
-            name: login,
-            reason: 'the name is another person by now',
-          });
-        }
-        return proof.credential;
-      }
-      return sshAuthInfo === '' ? undefined : sshLogin.credential(account, sshAuthInfo);
-    };
     this.#servers = [
-      createPamServer({
-        access,
-        conversation,
-        sessions: this.#sessions,
-        sessionCredential,
-        principals: (request) => sshLogin.principals(request),
-        mayAskPrincipals: (uid) =>
-          this.#configuration.Login.PrincipalsUsers.some(
-            (name) => this.#site.membership.local.byName.get(name)?.uid === uid,
-          ),
-        logger,
-        onAnswered: counted.pamAnswered,
-        nowMs: () => clock.nowMs(),
-        ...(environment.peer === undefined ? {} : { peer: environment.peer }),
-      }),
+      logins.server,
       createNssServer({
         store,
         look: () => this.look,
