@@ -30,7 +30,7 @@ test('the bus lists accounts, maps both ways, ends a lease and says so', async (
     ['alice@physics', 'bob@physics'],
   );
   const alice = await client.getAccount('alice@physics');
-  assert.deepEqual(alice, host.service.account('alice@physics'));
+  assert.deepEqual(alice, host.service.map.account('alice@physics'));
   assert.deepEqual(await client.mapIdentity('alice@physics.example'), alice);
   assert.deepEqual(await client.getAccountByUid(alice.uid), alice);
   await assert.rejects(client.getAccount('nobody@physics'), { code: 'XOS_NOT_FOUND' });

@@ -66,27 +66,27 @@ async function offer(service: AccountsService, version: string, connection: Dbus
       ListAccounts: {
         input: { filter: 'a{sv}' },
         output: { accounts: 'aa{sv}' },
-        handle: ([filter]) => [service.listAccounts(filterOf(filter)).map(toDictionary)],
+        handle: ([filter]) => [service.map.listAccounts(filterOf(filter)).map(toDictionary)],
       },
       GetAccount: {
         input: { name: 's' },
         output: account,
-        handle: ([name]) => [toDictionary(service.account(String(name)))],
+        handle: ([name]) => [toDictionary(service.map.account(String(name)))],
       },
       GetAccountByUid: {
         input: { uid: 'u' },
         output: account,
-        handle: ([uid]) => [toDictionary(service.accountByUid(Number(uid)))],
+        handle: ([uid]) => [toDictionary(service.map.accountByUid(Number(uid)))],
       },
       MapIdentity: {
         input: { globalUserId: 's' },
         output: account,
-        handle: ([globalUserId]) => [toDictionary(service.mapIdentity(String(globalUserId)))],
+        handle: ([globalUserId]) => [toDictionary(service.map.mapIdentity(String(globalUserId)))],
       },
       ListSessions: {
         input: { login: 's' },
         output: { sessions: 'aa{sv}' },
-        handle: ([login]) => [service.sessions(String(login)).map(toDictionary)],
+        handle: ([login]) => [service.map.sessions(String(login)).map(toDictionary)],
       },
       ExpireLease: {
         input: { login: 's' },

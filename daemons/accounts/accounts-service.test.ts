@@ -56,7 +56,7 @@ test('a member logs in with a certificate, opens a session, closes it, and nothi
     result(await host.ask('pam', { type: 'account', user: 'alice@physics', ...where })).pamCode,
     PAM_CODE.SUCCESS,
   );
-  assert.equal(host.service.account('alice@physics').state, 'leased');
+  assert.equal(host.service.map.account('alice@physics').state, 'leased');
 
   const session = await openSession(host, 'alice@physics', handle);
   const pem = session.credential.toString('latin1');
@@ -68,13 +68,13 @@ test('a member logs in with a certificate, opens a session, closes it, and nothi
   assert.equal(environment.get('XOS_VO'), 'XOS_VO=physics.example');
   assert.equal(environment.get('XOS_FQANS'), 'XOS_FQANS=/physics.example:/physics.example/atlas');
   assert.match(environment.get('X509_USER_PROXY') ?? '', /proxy\.pem$/);
-  assert.equal(host.service.sessions('alice@physics').length, 1);
+  assert.equal(host.service.map.sessions('alice@physics').length, 1);
 
   const closed = await host.ask('pam', { type: 'closeSession', sessionId: session.sessionId });
   assert.equal(result(closed).pamCode, PAM_CODE.SUCCESS);
   assert.equal(host.helper.sessions.size, 0);
   assert.deepEqual(host.helper.revokedKeys, [keySerialOf(session.sessionId)]);
-  assert.equal(host.service.sessions('').length, 0);
+  assert.equal(host.service.map.sessions('').length, 0);
   const again = await host.ask('pam', { type: 'closeSession', sessionId: session.sessionId });
   assert.equal(result(again).pamCode, PAM_CODE.SUCCESS, 'closing twice is no error');
 });
@@ -201,7 +201,7 @@ test('a member who leaves loses the session, the processes and the name, and the
   const host = await startHost(context, [vo]);
   await connected(host, 2);
   const session = await openSession(host, 'alice@physics', '');
-  const { uid } = host.service.account('alice@physics');
+  const { uid } = host.service.map.account('alice@physics');
   const ended: string[] = [];
   host.service.observe({
     accountLeased: () => undefined,
@@ -216,10 +216,10 @@ test('a member who leaves loses the session, the processes and the name, and the
   assert.deepEqual(ended, ['alice@physics: the membership ended']);
   assert.ok(host.helper.calls.includes(`end-account ${uid}`));
   assert.ok(host.helper.calls.includes(`sweep ${uid}`));
-  assert.equal(host.service.sessions('').length, 0);
+  assert.equal(host.service.map.sessions('').length, 0);
   assert.equal(host.helper.sessions.has(session.sessionId), false);
   await eventually(() => !host.helper.mapNames.includes('alice@physics'), 'the name is off the map');
-  const quarantined = host.service.listAccounts({ state: 'quarantined' });
+  const quarantined = host.service.map.listAccounts({ state: 'quarantined' });
   assert.deepEqual(
     quarantined.map((account) => account.uid),
     [uid],
@@ -240,7 +240,7 @@ test('a certificate revoked while its session runs ends the session, and no long
   await openSession(host, 'alice@physics', handle);
   vo.revoke(alice.certificate);
   vo.push({ type: 'crl', vo: vo.id, version: vo.crlNumber });
-  await eventually(() => host.service.sessions('').length === 0, 'the session ended');
+  await eventually(() => host.service.map.sessions('').length === 0, 'the session ended');
   assert.equal((await authenticate(host, 'alice@physics', '', 'correct horse')).pamCode, PAM_CODE.AUTH_ERR);
 });
 
@@ -289,7 +289,7 @@ test('a list that is older, of another VO, or signed by a stranger changes nothi
     vo.membershipDocument = document;
     await assert.rejects(host.service.refresh(), Error, what);
     assert.deepEqual(
-      host.service.listAccounts({}).map(({ user }) => user),
+      host.service.map.listAccounts({}).map(({ user }) => user),
       ['alice', 'bob'],
       what,
     );
@@ -302,7 +302,7 @@ test('only root opens sessions; others may ask for themselves alone', async (con
   const vo = physics();
   const host = await startHost(context, [vo]);
   await connected(host, 2);
-  const { uid } = host.service.account('alice@physics');
+  const { uid } = host.service.map.account('alice@physics');
   host.peer = { uid, gid: uid, pid: 1 };
   const code = async (request: Parameters<TestHost['ask']>[1]) =>
     result(await host.ask('pam', request)).pamCode;
@@ -335,10 +335,10 @@ test('a session whose leader died is closed without being told', async (context)
   await connected(host, 2);
   await openSession(host, 'alice@physics', '');
   await host.service.reapSessions();
-  assert.equal(host.service.sessions('').length, 1);
+  assert.equal(host.service.map.sessions('').length, 1);
   host.leader.start = '999';
   await host.service.reapSessions();
-  assert.equal(host.service.sessions('').length, 0);
+  assert.equal(host.service.map.sessions('').length, 0);
 });
 
 test('an expired credential ends the session where the site says so, and only there', async (context) => {
@@ -351,8 +351,8 @@ test('an expired credential ends the session where the site says so, and only th
     await openSession(host, 'alice@physics', handle);
     host.clock.advance(3_700_000);
     await host.service.expireNow();
-    if (policy === 'keep') assert.equal(host.service.sessions('').length, 1);
-    else await eventually(() => host.service.sessions('').length === 0, 'the session ended');
+    if (policy === 'keep') assert.equal(host.service.map.sessions('').length, 1);
+    else await eventually(() => host.service.map.sessions('').length === 0, 'the session ended');
   }
 });
 
@@ -363,12 +363,12 @@ test('an unreachable helper delays a clean-up and never loses it', async (contex
   await openSession(host, 'alice@physics', '');
   host.helper.down = true;
   const ending = host.service.expireLease('alice@physics');
-  await eventually(() => host.service.account('alice@physics').state === 'ending', 'ending');
+  await eventually(() => host.service.map.account('alice@physics').state === 'ending', 'ending');
   const refused = result(await host.ask('pam', { type: 'account', user: 'alice@physics', ...where }));
   assert.equal(refused.pamCode, PAM_CODE.PERM_DENIED);
   host.helper.down = false;
   await ending;
-  assert.equal(host.service.account('alice@physics').state, 'assigned');
+  assert.equal(host.service.map.account('alice@physics').state, 'assigned');
 });
 
 test('look-ups on the socket answer members, never allocate, and a name that leaves the folder is no name', async (context) => {
@@ -434,7 +434,7 @@ test('SSH: the certificate of the VO gives its principal, and a session certific
   vo.version += 1;
   vo.push({ type: 'membership', vo: vo.id, version: vo.version });
   await eventually(
-    () => host.service.sessions('').length === 0,
+    () => host.service.map.sessions('').length === 0,
     'the session of the revoked certificate ended',
   );
   assert.deepEqual(await ask('alice@physics'), []);
@@ -445,11 +445,11 @@ test('what is known survives a restart without the VO service', async (context) 
   const first = await startHost(context, [vo]);
   await connected(first, 2);
   await openSession(first, 'alice@physics', '');
-  const before = first.service.account('alice@physics');
+  const before = first.service.map.account('alice@physics');
   await first.service.stop();
   vo.disconnect();
   const second = await startHost(context, [vo], { directory: first.directory });
-  assert.deepEqual(second.service.account('alice@physics'), before);
+  assert.deepEqual(second.service.map.account('alice@physics'), before);
   await eventually(
     () => second.helper.mapNames.length === 2,
     'the map is published from what is on the disk',

@@ -1,13 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
-import type {
-  Account,
-  AccountCounts,
-  AccountFilter,
-  AccountSession,
-  VoState,
-} from '@xtreemos/accounts-client';
+import type { AccountCounts, VoState } from '@xtreemos/accounts-client';
 import { type RunningService, reasonOf, type ServiceContext, XosError } from '@xtreemos/base';
 import { createHelperClient, type Helper } from '@xtreemos/helper-client';
 import { openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
@@ -15,9 +9,9 @@ import { writeNssMap } from '@xtreemos/module-protocol';
 import type { PeerCredentials } from '@xtreemos/native-sys';
 import { AccountDatabase } from './account-database.ts';
 import { events } from './account-events.ts';
+import { type AccountMap, createAccountMap } from './account-map.ts';
 import { createAccountMetrics } from './account-metrics.ts';
 import { AccountStore } from './account-store.ts';
-import { accountView, listAccounts, sessionView } from './account-view.ts';
 import type { AccountsConfiguration } from './configuration.ts';
 import { expire } from './expiry.ts';
 import { foreignIdsOf, type NameServices } from './foreign-ids.ts';
@@ -27,7 +21,6 @@ import type { JoinedVo } from './joined-vo.ts';
 import { LeaseEnd } from './lease-end.ts';
 import { createLoginServices } from './login-services.ts';
 import { MapPublisher } from './map-publisher.ts';
-import { parseGlobalUserId } from './member-names.ts';
 import type { MembershipChanges } from './membership-application.ts';
 import { MembershipIntake } from './membership-intake.ts';
 import { type AccountLook, nssMapContent } from './nss-map.ts';
@@ -61,6 +54,8 @@ export interface AccountsEnvironment {
 /** The account mapping service, put together; main.ts gives it a life and the bus a voice. */
 export class AccountsService implements RunningService<AccountsConfiguration> {
   readonly #context: ServiceContext<AccountsConfiguration>;
+  /** Forward and inverse map, and what they are of. */
+  readonly map: AccountMap;
   #configuration: AccountsConfiguration;
   #site: SiteRules;
   #siteRevision: string;
@@ -124,6 +119,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     this.#helper = environment.helper ?? createHelperClient({ socketPath: Login.HelperSocket });
     const store = new AccountStore(new AccountDatabase(join(Accounts.StateDirectory, 'accounts.db')));
     this.#store = store;
+    this.map = createAccountMap(store, () => this.look);
     const counted = createAccountMetrics(
       metrics,
       store,
@@ -258,50 +254,6 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
 
   counts(): AccountCounts {
     return { vos: this.#directory.joined.length, ...this.#store.counts() };
-  }
-
-  listAccounts(filter: AccountFilter): readonly Account[] {
-    return listAccounts(this.#store, this.look, filter);
-  }
-
-  /** By login name or global user id. @throws XosError XOS_NOT_FOUND */
-  account(name: string): Account {
-    const identity = parseGlobalUserId(name);
-    const assignment =
-      this.#store.byLogin(name) ?? (identity && this.#store.byIdentity(identity.vo, identity.user));
-    if (assignment === undefined) throw new XosError('XOS_NOT_FOUND', { what: 'account', name });
-    return accountView(this.#store, assignment, this.look);
-  }
-
-  /** Inverse map. @throws XosError XOS_NOT_FOUND */
-  accountByUid(uid: number): Account {
-    const assignment = this.#store.byUid(uid);
-    if (assignment === undefined)
-      throw new XosError('XOS_NOT_FOUND', { what: 'account with uid', name: String(uid) });
-    return accountView(this.#store, assignment, this.look);
-  }
-
-  /** Forward map. @throws XosError XOS_NOT_FOUND, XOS_INPUT_BAD */
-  mapIdentity(globalUserId: string): Account {
-    const identity = parseGlobalUserId(globalUserId);
-    if (identity === undefined) {
-      throw new XosError('XOS_INPUT_BAD', {
-        what: 'Global user id',
-        where: globalUserId,
-        reason: 'expected user@vo',
-      });
-    }
-    const assignment = this.#store.byIdentity(identity.vo, identity.user);
-    if (assignment === undefined)
-      throw new XosError('XOS_NOT_FOUND', { what: 'account of', name: globalUserId });
-    return accountView(this.#store, assignment, this.look);
-  }
-
-  sessions(login: string): readonly AccountSession[] {
-    return this.#store
-      .sessions()
-      .filter((session) => login === '' || session.login === login)
-      .map(sessionView);
   }
 
   /** Ends a lease and resolves when the account is clean. @throws XosError XOS_NOT_FOUND when there is none */

@@ -258,6 +258,7 @@ export class FakeVo {
     refuseIfDown();
     yield { type: 'hello', vo: this.id, membershipVersion: this.version, crlVersion: this.crlNumber };
     while (!signal.aborted) {
+      if (this.down) throw new Error('connection reset');
       const event = this.#events.shift();
       if (event !== undefined) {
         yield event;
@@ -267,7 +268,6 @@ export class FakeVo {
         this.#wake.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
-      if (this.down) throw new Error('connection reset');
     }
   }
 

@@ -95,7 +95,7 @@ test('requests on the wrong socket are refused', async (context) => {
     sshAuthInfo: '',
   });
   assert.equal(answer?.type, 'unavailable');
-  assert.equal(host.service.sessions('').length, 0);
+  assert.equal(host.service.map.sessions('').length, 0);
 });
 
 test('names with dots and slashes, a NUL, or 300 letters neither resolve nor log in', async (context) => {

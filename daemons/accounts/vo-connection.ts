@@ -51,6 +51,7 @@ export class VoConnection {
   #running: Promise<unknown> | undefined;
   #crlVersion = -1;
   #fetching: Promise<void> | undefined;
+  #nextFetch: Promise<void> | undefined;
 
   constructor(options: VoConnectionOptions) {
     this.#options = options;
@@ -73,12 +74,27 @@ export class VoConnection {
     await this.#running;
   }
 
-  /** Fetches CRLs and list and applies them; rejects when either could not be had. Calls at one time share the fetch. */
+  /**
+   * Fetches CRLs and list and applies them; rejects when either could not be had. Whoever asks gets a fetch that began
+   * after the asking: those who ask while one is under way share the next.
+   */
   refresh(): Promise<void> {
-    this.#fetching ??= this.#fetch().finally(() => {
-      this.#fetching = undefined;
+    if (this.#fetching === undefined) return this.#startFetch();
+    this.#nextFetch ??= this.#fetching
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextFetch = undefined;
+        return this.#startFetch();
+      });
+    return this.#nextFetch;
+  }
+
+  #startFetch(): Promise<void> {
+    const fetching = this.#fetch().finally(() => {
+      if (this.#fetching === fetching) this.#fetching = undefined;
     });
-    return this.#fetching;
+    this.#fetching = fetching;
+    return fetching;
   }
 
   async #listen(): Promise<void> {
