@@ -35,6 +35,9 @@ export const bench: Bench = {
     const directory = await mkdtemp(path.join(tmpdir(), 'xos-bench-issue-'));
     try {
       const peer = await openSslPerSecond(directory);
+      report.note(
+        'openssl: a process per certificate, most of its time is starting it; neither durable nor recorded',
+      );
       await measureService(directory, peer, report);
       await breakDown(report);
     } finally {
