@@ -94,7 +94,7 @@ export const ACCOUNTS_MEMBERS = {
     ListAccounts: { in: 'a{sv}', out: 'aa{sv}' },
     /** By login name or global user id; XOS_NOT_FOUND otherwise. Anyone may call. */
     GetAccount: { in: 's', out: 'a{sv}' },
-    /** Inverse map; XOS_NOT_FOUND for ids of nobody, and for static accounts that several members share. */
+    /** Inverse map; XOS_NOT_FOUND for ids of nobody. Anyone may call. */
     GetAccountByUid: { in: 'u', out: 'a{sv}' },
     /** Forward map: global user id to account. Never makes a lease. */
     MapIdentity: { in: 's', out: 'a{sv}' },
