@@ -67,11 +67,12 @@ export class OneHostGrid {
   readonly alias: string;
   readonly daemons = new Map<string, Daemon>();
   /** Where users' own things lie that are not on the stick: as their laptops would hold them. */
-  readonly laptop = '/root/laptop';
+  readonly laptop: string;
   readonly stick = '/media/stick';
 
-  constructor(vo: string) {
+  constructor(vo: string, laptop = '/root/laptop') {
     this.vo = vo;
+    this.laptop = laptop;
     this.alias = vo.split('.')[0] ?? vo;
     mkdirSync(this.laptop, { recursive: true, mode: 0o700 });
     mkdirSync(this.stick, { recursive: true });
@@ -81,10 +82,18 @@ export class OneHostGrid {
   async start(): Promise<void> {
     startSystemBus();
     await Promise.all([this.startDaemon('helper'), this.startDaemon('vo')]);
+    await Promise.all([this.createVo(), this.startDaemon('accounts')]);
+    await this.joinVo();
+  }
+
+  /** A second VO on the same service and host: `new OneHostGrid(OTHER)` after this grid's start, then this and joinVo. */
+  async createVo(): Promise<void> {
     await succeed(['xos', 'vo', 'create', this.vo]);
+  }
+
+  async joinVo(): Promise<void> {
     const tokenFile = `${this.laptop}/node.token`;
     await succeed(['xos', 'node', 'token', this.vo, '--out', tokenFile]);
-    await this.startDaemon('accounts');
     await succeed(['xos', 'node', 'join', '--token-file', tokenFile, '--yes']);
     rmSync(tokenFile);
   }
