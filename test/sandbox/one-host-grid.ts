@@ -98,11 +98,15 @@ export class OneHostGrid {
     rmSync(tokenFile);
   }
 
-  async startDaemon(name: 'helper' | 'vo' | 'accounts'): Promise<Daemon> {
+  /** @param runtimeOptions of node itself, such as `--import`. */
+  async startDaemon(
+    name: 'helper' | 'vo' | 'accounts',
+    runtimeOptions: readonly string[] = [],
+  ): Promise<Daemon> {
     const daemon = await startDaemon({
       name: `xos-${name}`,
       ...(name === 'helper' ? {} : { user: `xos-${name}` }),
-      command: [node, `${checkout}/daemons/${name}/main.ts`],
+      command: [node, ...runtimeOptions, `${checkout}/daemons/${name}/main.ts`],
     });
     this.daemons.set(name, daemon);
     return daemon;

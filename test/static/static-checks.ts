@@ -27,7 +27,7 @@ export function run(root: string): Promise<TestCount> {
   record(
     'biome',
     command(
-      'node_modules/.bin/biome',
+      `node_modules/@biomejs/cli-linux-${process.arch}/biome`,
       'ci',
       '--diagnostic-level=warn',
       '--error-on-warnings',
