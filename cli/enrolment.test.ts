@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { VoServiceFixture } from './testing/vo-service.ts';
+import { xosCommand } from './testing/xos-process.ts';
 
 const vo = 'physics.example.org';
 const passphrase = 'correct horse battery staple';
@@ -415,4 +418,49 @@ test('files that are no credentials are refused with 5 and name the file', async
   const missing = await service.xos(['cert', 'show', join(service.directory, 'absent.pem')]);
   assert.equal(missing.exitCode, 5);
   assert.match(missing.stderr, /absent\.pem/);
+});
+
+test('a command that is interrupted while it waits leaves no empty token file', async () => {
+  const socket = join(service.directory, 'silent.sock');
+  const silent = createServer().listen(socket);
+  const asked = once(silent, 'connection');
+  const out = join(service.directory, 'interrupted.token');
+  const [program = '', ...words] = [
+    ...xosCommand,
+    'vo',
+    'invite',
+    `luke@${vo}`,
+    '--url',
+    `unix:${socket}`,
+    '--out',
+    out,
+  ];
+  const child = spawn(program, words, { stdio: 'ignore', detached: true });
+  try {
+    await asked;
+    assert.equal(existsSync(out), true, 'the file is made before the token is asked for');
+    const ended = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+    child.kill('SIGINT');
+    assert.equal(await ended, 'SIGINT');
+    assert.equal(existsSync(out), false);
+  } finally {
+    child.kill('SIGKILL');
+    silent.close();
+  }
+});
+
+test('on a host that has joined, a person needs no address and no fingerprint', async () => {
+  const token = join(service.directory, 'node.token');
+  await service.succeed(['node', 'token', vo, '--out', token]);
+  await service.succeed(['node', 'join', '--token-file', token, '--hostname', 'node1.example.org', '--yes']);
+  const tokenFile = join(service.directory, 'mia.token');
+  await service.succeed(['vo', 'invite', `mia@${vo}`, '--out', tokenFile]);
+  const environment = { HOME: join(service.directory, 'home-of-mia') };
+  await service.succeed(
+    ['cert', 'request', `mia@${vo}`, '--token-file', tokenFile, '--passphrase-file', passphraseFile],
+    { environment },
+  );
+  await service.succeed(['cert', 'verify'], { environment });
+  const renewed = await service.xos(['cert', 'renew', '--passphrase-file', passphraseFile], { environment });
+  assert.equal(renewed.exitCode, 0, renewed.stderr);
 });

@@ -26,9 +26,16 @@ export function tokenDelivery(file: string | undefined): TokenDelivery {
   }
   const fileDescriptor = createSecretFile(file);
   let delivered = false;
-  process.once('exit', () => {
+  const removeEmpty = (): void => {
     if (!delivered) unlinkSync(file);
-  });
+  };
+  process.once('exit', removeEmpty);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      removeEmpty();
+      process.kill(process.pid, signal);
+    });
+  }
   return {
     deliver: async ({ token, expiresAtMs }) => {
       writeSync(fileDescriptor, `${token}\n`);

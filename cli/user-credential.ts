@@ -29,8 +29,8 @@ export interface CredentialOptions {
 }
 
 /**
- * The certificate and key that a person signs in with: the file that was named; else the session's (keyring, then
- * $X509_USER_PROXY), when it speaks for the VO; else the only one of that VO in ~/.config/xtreemos.
+ * The certificate and key that a person signs in with: the file that was named, else the only one of that VO in
+ * ~/.config/xtreemos. The session's credential is not among them: it is bound to this host, and VO services refuse it.
  */
 export async function findUserCredential(
   invocation: Invocation,
@@ -40,35 +40,19 @@ export async function findUserCredential(
   if (options.credential !== undefined) {
     return openCredential(invocation, readCredentialFile(options.credential), options.passphraseFile);
   }
-  const session = (await sessionKeyringCredential()) ?? proxyFileCredential(invocation.environment);
-  if (session !== undefined) {
-    const opened = await openCredential(invocation, session, undefined);
-    if (
-      vo === undefined ||
-      opened.credential.chain.concat(opened.credential.certificate).some(speaksFor(vo))
-    ) {
-      return opened;
-    }
-  }
+  const who = vo === undefined ? 'you' : `VO ${vo}`;
   const files = ownCredentialFiles(invocation.paths.userDirectory, vo);
   const [only, ...others] = files;
   if (only === undefined) {
-    throw new XosError('XOS_CREDENTIAL_MISSING', {
-      who: vo === undefined ? 'you' : `VO ${vo}`,
-      where: `the session keyring, $X509_USER_PROXY and ${invocation.paths.userDirectory}`,
-    });
+    throw new XosError('XOS_CREDENTIAL_MISSING', { who, where: invocation.paths.userDirectory });
   }
   if (others.length > 0) {
     throw new XosError('XOS_CREDENTIAL_AMBIGUOUS', {
-      who: vo === undefined ? 'you' : `VO ${vo}`,
+      who,
       choices: `${files.join(', ')} (--credential FILE)`,
     });
   }
   return openCredential(invocation, readCredentialFile(only), options.passphraseFile);
-}
-
-function speaksFor(vo: string): (certificate: Credential['certificate']) => boolean {
-  return (certificate) => certificate.xos.guid !== undefined && certificate.xos.vos?.includes(vo) === true;
 }
 
 /** `user@vo.p12` and `user@vo.pem` in the person's directory, of one VO or of all. */
