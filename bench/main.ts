@@ -1,7 +1,9 @@
 /** Runs benchmarks by name: `bench/run [NAME...] [--json FILE]`; prints a table, and JSON lines to FILE (`-`: standard output). */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, globSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { Bench, Measurement, Report } from './bench.ts';
 
@@ -87,24 +89,22 @@ for (const bench of chosen) {
   if (bench.sandbox && values.inside !== true) {
     const words = ['--installed', ...(bench.peers ?? []).flatMap((name) => ['--with', name])];
     // The sandbox throws its files away: results come back as JSON lines on standard output.
-    const result = spawnSync(
+    const inner = ['--inside', bench.name, ...(jsonFile === undefined ? [] : ['--json', '-'])];
+    const child = spawn(
       path.join(root, 'test/sandbox/enter'),
-      [
-        ...words,
-        process.execPath,
-        path.join(root, 'bench/main.ts'),
-        '--inside',
-        bench.name,
-        ...(jsonFile === undefined ? [] : ['--json', '-']),
-      ],
-      { cwd: root, stdio: ['inherit', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 64 << 20 },
+      [...words, process.execPath, path.join(root, 'bench/main.ts'), ...inner],
+      {
+        cwd: root,
+        stdio: ['inherit', 'pipe', 'inherit'],
+      },
     );
-    for (const line of result.stdout.split('\n').filter((text) => text !== '')) {
+    for await (const line of createInterface({ input: child.stdout })) {
       if (line.startsWith('{"bench":') && jsonFile !== undefined && jsonFile !== '-')
         appendFileSync(jsonFile, `${line}\n`);
       else console.log(line);
     }
-    if (result.status !== 0) status = 1;
+    if (child.exitCode === null) await once(child, 'exit');
+    if (child.exitCode !== 0) status = 1;
     continue;
   }
   try {

@@ -17,7 +17,7 @@ export function run(root: string): Promise<TestCount> {
     console.log(`--- ${name}\n${complaints}`);
   };
   const command = (program: string, ...words: string[]): string => {
-    const result = spawnSync(program, words, { cwd: root, encoding: 'utf8' });
+    const result = spawnSync(program, words, { cwd: root, encoding: 'utf8', maxBuffer: 64 << 20 });
     if (result.error !== undefined) return `${program}: ${result.error.message}`;
     return result.status === 0
       ? ''
@@ -31,6 +31,7 @@ export function run(root: string): Promise<TestCount> {
       'ci',
       '--diagnostic-level=warn',
       '--error-on-warnings',
+      '--colors=off',
       '--max-diagnostics=50',
       '.',
     ),
