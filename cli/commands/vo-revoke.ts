@@ -103,9 +103,14 @@ async function revokeCertificate(
   await withVoClient(invocation, options, vo, 'administrator', (client) =>
     options.ssh === true
       ? client.revokeSshCertificate(vo, serial, requestOf(options))
-      : client.revokeCertificate(vo, serial, requestOf(options)),
+      : client.revokeCertificate(vo, hexSerial(serial), requestOf(options)),
   );
   return { data: { vo, serial, revoked: true }, text: () => `Certificate ${serial} of ${vo} is revoked.\n` };
+}
+
+/** As openssl prints it too: in capitals (`-serial`), or with colons (`-text`). */
+function hexSerial(serial: string): string {
+  return serial.replaceAll(':', '').toLowerCase();
 }
 
 async function revokeNode(

@@ -63,7 +63,7 @@ async function session(login: string, file: string): Promise<RunningSession> {
   assert.ok(existsSync(proxy) && (await hasKey(key)), shown);
   await shellOutput(
     terminal,
-    'nohup setsid sh -c "trap : TERM HUP; while :; do sleep 1; done" >/dev/null 2>&1 &',
+    '(setsid sh -c "trap : TERM HUP; while :; do sleep 1; done" >/dev/null 2>&1 &)',
   );
   return { terminal, uid: Number(uid), proxy, key };
 }
