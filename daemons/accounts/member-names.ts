@@ -2,6 +2,8 @@
 export const VO_ID = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 export const VO_ALIAS = /^[a-z0-9][a-z0-9-]{0,15}$/;
 export const USER_NAME = /^[a-z][a-z0-9._-]*$/;
+/** One component of a group's path. */
+export const GROUP_COMPONENT = /^[A-Za-z0-9_][A-Za-z0-9_-]*$/;
 /** Bytes of a whole login name; useradd(8) and utmp(5) both stop at 32. */
 export const LOGIN_NAME_BYTES = 32;
 

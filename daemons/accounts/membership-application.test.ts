@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { readNssMap, writeNssMap } from '@xtreemos/module-protocol';
 import { aMember, aMembership, aStore, nothingForeign, siteRules, VO } from './account-fixtures.ts';
 import { preferredUid } from './id-assignment.ts';
 import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
 import { parseMappingRules } from './mapping-rules.ts';
 import { applyMembership, forgetVo } from './membership-application.ts';
+import { nssMapContent } from './nss-map.ts';
 
 const USERS = siteRules().userRange;
 
@@ -207,6 +209,29 @@ test('a login name beyond 32 bytes is refused to its member alone', async (conte
   await applyMembership(store.database, aMembership([long, 'bob']), siteRules(), nothingForeign);
   assert.equal(store.byIdentity(VO, long), undefined);
   assert.ok(store.byIdentity(VO, 'bob'));
+});
+
+test('no choice of names in one VO keeps the map of the host from being written', async (context) => {
+  const store = aStore(context);
+  const fqans = ['atlas', 'a/b', 'a.b', 'x/y.z', 'members', 'with space', 'a:b', 'a\nroot:x:0:', '']
+    .map((path) => `/${VO}/${path}`)
+    .concat(`/${VO}/atlas/Role=admin`);
+  const members = [aMember('alice', { fqans }), aMember('atlas'), aMember('a.b'), aMember('members')];
+  const changes = await applyMembership(store.database, aMembership(members), siteRules(), nothingForeign);
+  assert.deepEqual(
+    changes.refused.map(({ user }) => user),
+    ['members'],
+  );
+  const look = { homeDirectory: '/home', shell: '/bin/sh' };
+  const map = readNssMap(writeNssMap(nssMapContent(store, look, 1)));
+  assert.deepEqual(map.passwd.map(({ name }) => name).sort(), [
+    'a.b@physics',
+    'alice@physics',
+    'atlas@physics',
+  ]);
+  assert.deepEqual(map.groups.map(({ name }) => name).sort(), ['a@physics', 'members@physics', 'x@physics']);
+  const alice = map.passwd.find(({ name }) => name === 'alice@physics');
+  assert.equal(new Set(alice?.groups).size, alice?.groups.length);
 });
 
 test('another alias renames the logins and keeps the uids', async (context) => {

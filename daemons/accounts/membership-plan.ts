@@ -9,7 +9,7 @@ import {
 import { firstFreeId, type IdRange, preferredGid, preferredUid } from './id-assignment.ts';
 import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
 import { type MappingRules, mappingFor } from './mapping-rules.ts';
-import { EVERYONE, groupName, groupPaths, LOGIN_NAME_BYTES } from './member-names.ts';
+import { EVERYONE, GROUP_COMPONENT, groupName, groupPaths, LOGIN_NAME_BYTES } from './member-names.ts';
 import type { VerifiedMembership } from './membership-application.ts';
 import { poolAccounts } from './pool-accounts.ts';
 
@@ -169,6 +169,8 @@ class AccountChoice {
     if (Buffer.byteLength(login) > LOGIN_NAME_BYTES) {
       return { refusal: `the login name ${login} is longer than ${LOGIN_NAME_BYTES} bytes` };
     }
+    if (member.user === EVERYONE)
+      return { refusal: `the name ${EVERYONE} is that of the group of all members` };
     if (this.#rules.local.byName.has(login)) return { refusal: `${login} is a local user of this host` };
     if (present === undefined) {
       const owner = this.#ownerOfName(member, holder);
@@ -285,8 +287,11 @@ function planGroups(
       .map((row) => [String(row['path']), Number(row['gid'])] as const),
   );
   const wanted = new Set(membership.members.length > 0 ? [EVERYONE] : []);
+  const users = new Set(membership.members.map(({ user }) => user));
   for (const member of membership.members) {
-    for (const path of groupPaths(vo, member.fqans)) wanted.add(path);
+    for (const path of groupPaths(vo, member.fqans)) {
+      if (hasNameOfItsOwn(path, users)) wanted.add(path);
+    }
   }
   const given = new Set<number>();
   const isTaken = (gid: number) =>
@@ -309,6 +314,15 @@ function planGroups(
     .filter(([path]) => !wanted.has(path))
     .map(([path, gid]) => ({ vo, path, gid }));
   return { newGroups, goneGroups };
+}
+
+/**
+ * Dots join the components of a group's name, so that none may hold one; and a person's private group has the login name.
+ * One VO with two groups of one name would leave this host without a map for all of them.
+ */
+function hasNameOfItsOwn(path: string, users: ReadonlySet<string>): boolean {
+  const components = path.split('/');
+  return components.every((component) => GROUP_COMPONENT.test(component)) && !users.has(components.join('.'));
 }
 
 function formerGid(

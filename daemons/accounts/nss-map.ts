@@ -37,9 +37,8 @@ export function nssMapContent(store: AccountStore, look: AccountLook, generation
     const fqans = new Map(store.membersOf(vo).map((member) => [member.user, member.fqans]));
     for (const assignment of store.assignments(vo)) {
       if (!isLoginName(assignment.login)) continue;
-      const paths = [EVERYONE, ...groupPaths(vo, fqans.get(assignment.user) ?? [])].filter((path) =>
-        gids.has(path),
-      );
+      const named = new Set([EVERYONE, ...groupPaths(vo, fqans.get(assignment.user) ?? [])]);
+      const paths = [...named].filter((path) => gids.has(path));
       for (const path of paths) members.get(path)?.push(assignment.login);
       passwd.push({ ...passwdOf(assignment, look), groups: paths.map((path) => gids.get(path) ?? 0) });
     }

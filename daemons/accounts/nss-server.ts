@@ -92,7 +92,7 @@ function groupByName(store: AccountStore, name: string): DaemonMessage | undefin
   const at = name.lastIndexOf('@');
   const vo = at > 0 ? store.voByAlias(name.slice(at + 1)) : undefined;
   if (vo === undefined) return undefined;
-  // Group components hold no dots (vo-record.ts), so the name of a group leads back to one path.
+  // Group components hold no dots (member-names.ts), so the name of a group leads back to one path.
   const group = store.group(vo.vo, name.slice(0, at).replaceAll('.', '/'));
   if (group !== undefined) return groupEntry(store, group, vo.alias);
   const assignment = parseLoginName(name) && store.byLogin(name);
@@ -130,5 +130,7 @@ function groupEntry(store: AccountStore, group: GroupRecord, alias: string): Dae
 /** Gids of the VO groups that a member is in. */
 export function groupsOf(store: AccountStore, { vo, user }: Assignment): number[] {
   const fqans = store.member(vo, user)?.fqans ?? [];
-  return [EVERYONE, ...groupPaths(vo, fqans)].flatMap((path) => store.group(vo, path)?.gid ?? []);
+  return [...new Set([EVERYONE, ...groupPaths(vo, fqans)])].flatMap(
+    (path) => store.group(vo, path)?.gid ?? [],
+  );
 }
