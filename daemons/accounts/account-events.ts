@@ -21,6 +21,7 @@ export const events = {
   membershipRefused: defineEvent('accounts.membership-refused'),
   memberWithoutAccount: defineEvent('accounts.member-without-account'),
   revocationListReceived: defineEvent('accounts.revocation-list-received'),
+  revocationListRefused: defineEvent('accounts.revocation-list-refused'),
   trustProblem: defineEvent('accounts.trust-problem'),
   mapPublished: defineEvent('accounts.map-published'),
   mapNotPublished: defineEvent('accounts.map-not-published'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { makeCrl } from '@xtreemos/identity';
 import type { DaemonMessage } from '@xtreemos/module-protocol';
 import { PAM_CODE, PROMPT_STYLE } from '@xtreemos/module-protocol';
 import { FakeVo } from './grid-fixtures.ts';
@@ -438,6 +439,48 @@ test('SSH: the certificate of the VO gives its principal, and a session certific
     'the session of the revoked certificate ended',
   );
   assert.deepEqual(await ask('alice@physics'), []);
+});
+
+test('an SSH session that got no credential ends with its certificate all the same', async (context) => {
+  const vo = physics();
+  const host = await startHost(context, [vo]);
+  await connected(host, 2);
+  await host.service.refresh();
+  vo.refusesSessions = true;
+  const session = await openSession(
+    host,
+    'alice@physics',
+    '',
+    `publickey ${vo.sshCertificate('alice', 7n).line}\n`,
+  );
+  assert.equal(session.credential.length, 0);
+  vo.revokedSshSerials.push('7');
+  vo.version += 1;
+  vo.push({ type: 'membership', vo: vo.id, version: vo.version });
+  await eventually(() => host.service.map.sessions('').length === 0, 'the session ended');
+});
+
+test('a CRL that one VO forges in the name of another is not kept', async (context) => {
+  const vo = physics();
+  const chemistry = new FakeVo('chemistry.example', TEST_NOW);
+  const host = await startHost(context, [vo, chemistry]);
+  await connected(host, 2);
+  chemistry.forgedCrls = [vo.cda, vo.rca, vo.root].map(({ certificate }) =>
+    makeCrl({
+      issuer: { certificate, key: chemistry.sshAuthority },
+      number: 1000,
+      revoked: [],
+      thisUpdate: new Date(TEST_NOW.getTime() + 365 * 86_400_000),
+      nextUpdate: new Date(TEST_NOW.getTime() + 366 * 86_400_000),
+    }),
+  );
+  await host.service.refresh();
+  const alice = await vo.credential('alice');
+  host.helper.files.set('alice.pem', alice.file);
+  assert.equal((await authenticate(host, 'alice@physics', '', 'correct horse')).pamCode, PAM_CODE.SUCCESS);
+  vo.revoke(alice.certificate);
+  await host.service.refresh();
+  assert.equal((await authenticate(host, 'alice@physics', '', 'correct horse')).pamCode, PAM_CODE.AUTH_ERR);
 });
 
 test('what is known survives a restart without the VO service', async (context) => {

@@ -57,6 +57,10 @@ export class FakeVo {
   crlNumber = 1;
   /** Every call fails while it is set, and the event stream ends. */
   down = false;
+  /** Session certificates cannot be had while it is set. */
+  refusesSessions = false;
+  /** DER of lists that it hands out behind its own. */
+  forgedCrls: readonly Buffer[] = [];
   #wake: (() => void)[] = [];
   readonly #events: NodeEvent[] = [];
 
@@ -272,6 +276,7 @@ export class FakeVo {
   }
 
   #issueSession(request: SessionCertificateRequest) {
+    if (this.refusesSessions) throw new Error('the CDA is away');
     const user = request.user ?? this.members[0]?.user ?? '';
     if (request.sshCertificate === undefined && this.passwords.get(user) !== request.password) {
       throw new Error('sign-in failed');
@@ -315,12 +320,14 @@ export class FakeVo {
     return {
       vo: this.id,
       version: this.crlNumber,
-      crls: this.#crls().map(({ issuer, der }) => ({
-        issuer,
-        pem: crlPem(der),
-        thisUpdateMs: this.now.getTime(),
-        nextUpdateMs: this.now.getTime() + DAY_SECONDS * 1000,
-      })),
+      crls: [...this.#crls(), ...this.forgedCrls.map((der) => ({ issuer: 'cda' as const, der }))].map(
+        ({ issuer, der }) => ({
+          issuer,
+          pem: crlPem(der),
+          thisUpdateMs: this.now.getTime(),
+          nextUpdateMs: this.now.getTime() + DAY_SECONDS * 1000,
+        }),
+      ),
     };
   }
 }

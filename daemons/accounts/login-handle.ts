@@ -10,6 +10,11 @@ export interface SessionCredential {
   readonly chain: string;
   /** FQANs that the certificate asserts, the primary one first. */
   readonly fqans: readonly string[];
+}
+
+/** What a session was opened on. */
+export interface SessionProof {
+  readonly credential?: SessionCredential;
   /** Of the SSH certificate, when one logged in. */
   readonly sshSerial?: string;
 }

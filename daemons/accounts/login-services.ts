@@ -8,7 +8,7 @@ import type { Lease, SessionRecord } from './account-records.ts';
 import type { AccountStore } from './account-store.ts';
 import type { AccountsConfiguration } from './configuration.ts';
 import { LoginConversation, type VoNode } from './login-conversation.ts';
-import { LoginHandles, type SessionCredential } from './login-handle.ts';
+import { LoginHandles, type SessionProof } from './login-handle.ts';
 import { createPamServer, type PamServerOptions } from './pam-server.ts';
 import type { ProcessTable } from './process-table.ts';
 import { SessionService } from './session-service.ts';
@@ -88,11 +88,11 @@ export function createLoginServices(options: LoginServicesOptions): LoginService
   const authorities = (vo: string) => directory.sshAuthorities(vo);
   const sshLogin = new SshLogin({ store, access, conversation, authorities, node, clock, logger });
 
-  const sessionCredential = async (
+  const sessionProof = async (
     login: string,
     handle: string,
     sshAuthInfo: string,
-  ): Promise<SessionCredential | undefined> => {
+  ): Promise<SessionProof | undefined> => {
     const account = access.find(login);
     if (account === undefined) return undefined;
     if (handle !== '') {
@@ -103,15 +103,15 @@ export function createLoginServices(options: LoginServicesOptions): LoginService
           reason: 'the name is another person by now',
         });
       }
-      return proof.credential;
+      return { credential: proof.credential };
     }
-    return sshAuthInfo === '' ? undefined : sshLogin.credential(account, sshAuthInfo);
+    return sshAuthInfo === '' ? undefined : sshLogin.proof(account, sshAuthInfo);
   };
   const server = createPamServer({
     access,
     conversation,
     sessions,
-    sessionCredential,
+    sessionProof,
     principals: (request) => sshLogin.principals(request),
     mayAskPrincipals: (uid) =>
       configuration().Login.PrincipalsUsers.some(

@@ -13,19 +13,19 @@ import { type PeerCredentials, peerCredentials, socketDescriptor } from '@xtreem
 import type { AccountAccess } from './account-access.ts';
 import { events } from './account-events.ts';
 import type { Dialogue, LoginConversation } from './login-conversation.ts';
-import type { SessionCredential } from './login-handle.ts';
+import type { SessionProof } from './login-handle.ts';
 import type { SessionService } from './session-service.ts';
 
 export interface PamServerOptions {
   readonly access: AccountAccess;
   readonly conversation: LoginConversation;
   readonly sessions: SessionService;
-  /** The credential that a handle or an SSH certificate stands for; undefined when there is none. */
-  readonly sessionCredential: (
+  /** What a handle or an SSH certificate stands for; undefined when there is none. */
+  readonly sessionProof: (
     login: string,
     handle: string,
     sshAuthInfo: string,
-  ) => Promise<SessionCredential | undefined>;
+  ) => Promise<SessionProof | undefined>;
   readonly principals: (request: Extract<ModuleMessage, { type: 'principals' }>) => readonly string[];
   readonly mayAskPrincipals: (uid: number) => boolean;
   readonly logger: Logger;
@@ -161,8 +161,8 @@ async function answerTo(
       const account = access.find(request.user);
       if (account === undefined) return resultOf(PAM_CODE.USER_UNKNOWN, '');
       const context = { service: request.service, tty: request.tty, remoteHost: request.rhost };
-      const credential = await options.sessionCredential(request.user, request.handle, request.sshAuthInfo);
-      const opened = await sessions.open(account, context, peer.pid, credential);
+      const proof = await options.sessionProof(request.user, request.handle, request.sshAuthInfo);
+      const opened = await sessions.open(account, context, peer.pid, proof);
       const lifeSeconds = Math.floor(((opened.credential?.expiresAtMs ?? 0) - options.nowMs()) / 1000);
       connection.send({
         type: 'session',

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, isXosError, type Logger, reasonOf } from '@xtreemos/base';
 import {
+  isCrlOfAnchor,
   parseCertificateChain,
   parseCrl,
   type TrustDirectories,
@@ -33,12 +34,24 @@ export class RevocationWatch {
     this.#options = options;
   }
 
-  /** Stores newer CRLs of a bundle and judges the live sessions again. Signatures are judged where CRLs are used. */
+  /**
+   * Stores newer CRLs of a bundle and judges the live sessions again. Each must be signed by a CA that is installed here:
+   * else one VO's service could put a forged list, dated ahead, in the place of another VO's, whose people could log in no more.
+   */
   async take(vo: string, bundle: CrlBundle): Promise<void> {
     const { trust, crlDirectory, logger } = this.#options;
     let written = false;
     for (const { issuer, pem } of bundle.crls) {
-      const result = await writeCrl(crlDirectory, parseCrl(pem));
+      const list = parseCrl(pem);
+      if (!isCrlOfAnchor(list, trust.current)) {
+        logger.warning(
+          events.revocationListRefused,
+          `VO ${vo}: the CRL of its ${issuer} is not signed by a CA installed here named ${list.issuer.rfc4514}`,
+          { voId: vo },
+        );
+        continue;
+      }
+      const result = await writeCrl(crlDirectory, list);
       written ||= result.written;
       if (result.written) {
         logger.debug(events.revocationListReceived, `VO ${vo}: CRL of its ${issuer} stored`, { voId: vo });

@@ -5,7 +5,7 @@ import type { AccessContext, AccountAccess, KnownAccount } from './account-acces
 import { events } from './account-events.ts';
 import type { SessionRecord } from './account-records.ts';
 import type { AccountStore } from './account-store.ts';
-import type { SessionCredential } from './login-handle.ts';
+import type { SessionCredential, SessionProof } from './login-handle.ts';
 import type { ProcessTable } from './process-table.ts';
 
 export interface SessionServiceOptions {
@@ -33,7 +33,7 @@ export interface OpenedSession {
 export class SessionService {
   readonly #options: SessionServiceOptions;
   /** Credentials of live sessions, for `su` by root and cron; lost at a restart, whereupon those get none. */
-  readonly #credentials = new Map<string, SessionCredential>();
+  readonly #proofs = new Map<string, SessionProof>();
 
   constructor(options: SessionServiceOptions) {
     this.#options = options;
@@ -48,7 +48,7 @@ export class SessionService {
     account: KnownAccount,
     context: AccessContext,
     leaderPid: number,
-    ownCredential: SessionCredential | undefined,
+    proof: SessionProof = {},
   ): Promise<OpenedSession> {
     const { access, helper, store, clock, logger, processes, onOpened } = this.#options;
     const { assignment, member } = account;
@@ -57,7 +57,9 @@ export class SessionService {
     const sessionId = randomUUID();
     const { uid, gid, login, vo, user } = assignment;
     if (assignment.kind === 'dynamic') await helper.makeHome({ uid, gid, loginName: login });
-    const credential = ownCredential ?? this.#newestCredential(vo, user);
+    const source = proof.credential === undefined ? this.#newestProof(vo, user) : proof;
+    const credential = source?.credential;
+    const sshSerial = proof.sshSerial ?? source?.sshSerial;
     const leaderStart = processes.startTime(leaderPid) ?? '';
     let proxyPath: string | undefined;
     try {
@@ -80,14 +82,11 @@ export class SessionService {
         openedAtMs: clock.nowMs(),
         ...(credential === undefined
           ? {}
-          : {
-              credentialExpiresAtMs: credential.expiresAtMs,
-              chain: credential.chain,
-              ...(credential.sshSerial === undefined ? {} : { sshSerial: credential.sshSerial }),
-            }),
+          : { credentialExpiresAtMs: credential.expiresAtMs, chain: credential.chain }),
+        ...(sshSerial === undefined ? {} : { sshSerial }),
       };
       await store.openSession(session);
-      if (credential !== undefined) this.#credentials.set(sessionId, credential);
+      if (source !== undefined) this.#proofs.set(sessionId, source);
       logger.info(events.sessionOpened, `${login}: session ${sessionId} opened by ${context.service}`, {
         loginName: login,
         userId: uid,
@@ -102,7 +101,7 @@ export class SessionService {
       });
       throw error;
     }
-    const fqans = ownCredential?.fqans ?? credential?.fqans ?? member.fqans;
+    const fqans = credential?.fqans ?? member.fqans;
     return {
       sessionId,
       ...(credential === undefined ? {} : { credential }),
@@ -127,7 +126,7 @@ export class SessionService {
     const { store, helper, logger, onClosed, clock, leaseTimeMs } = this.#options;
     const session = store.session(sessionId);
     if (session === undefined) return;
-    this.#credentials.delete(sessionId);
+    this.#proofs.delete(sessionId);
     // Files and key go first: should one fail, the session is still known and reaping tries again.
     if (session.keySerial !== undefined) await helper.revokeKeys([session.keySerial]);
     await helper.removeSession({ uid: session.uid, sessionId });
@@ -167,15 +166,15 @@ export class SessionService {
 
   /** Forgets what memory holds of a session that was ended with its account. */
   forget(sessionId: string): void {
-    this.#credentials.delete(sessionId);
+    this.#proofs.delete(sessionId);
   }
 
-  #newestCredential(vo: string, user: string): SessionCredential | undefined {
+  #newestProof(vo: string, user: string): SessionProof | undefined {
     const { store, clock } = this.#options;
     return store
       .sessionsOf(vo, user)
-      .map(({ sessionId }) => this.#credentials.get(sessionId))
-      .find((credential) => credential !== undefined && credential.expiresAtMs > clock.nowMs());
+      .map(({ sessionId }) => this.#proofs.get(sessionId))
+      .find((proof) => (proof?.credential?.expiresAtMs ?? 0) > clock.nowMs());
   }
 
   /** Without a cgroup the account's processes are still found by their uid, so this alone keeps nobody out. */

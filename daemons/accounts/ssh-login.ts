@@ -9,7 +9,7 @@ import type { AccountAccess, KnownAccount } from './account-access.ts';
 import { events } from './account-events.ts';
 import type { AccountStore } from './account-store.ts';
 import type { LoginConversation, VoNode } from './login-conversation.ts';
-import type { SessionCredential } from './login-handle.ts';
+import type { SessionProof } from './login-handle.ts';
 
 export interface SshLoginOptions {
   readonly store: AccountStore;
@@ -65,20 +65,24 @@ export class SshLogin {
 
   /**
    * Has the CDA issue a session certificate against the SSH certificate that sshd says logged in. Undefined when no
-   * certificate of ours did, and when the VO service is out of reach: the session then has no credential.
+   * certificate of ours did; without credential when the VO service is out of reach.
    * @throws XosError when the certificate is not this account's
    */
-  async credential(account: KnownAccount, sshAuthInfo: string): Promise<SessionCredential | undefined> {
+  async proof(account: KnownAccount, sshAuthInfo: string): Promise<SessionProof | undefined> {
     const { conversation, node, logger } = this.#options;
     const line = certificateLine(sshAuthInfo);
     if (line === undefined) return undefined;
     const certificate = parseSshCertificate(line);
     this.#verify(account, certificate);
+    // Noted whether or not a credential comes of it: the certificate's revocation ends the session.
+    const sshSerial = String(certificate.serial);
     const target = node(account.assignment.vo);
-    if (target === undefined) return undefined;
+    if (target === undefined) return { sshSerial };
     try {
-      const credential = await conversation.issueSession(account, target, { sshCertificate: line });
-      return { ...credential, sshSerial: String(certificate.serial) };
+      return {
+        sshSerial,
+        credential: await conversation.issueSession(account, target, { sshCertificate: line }),
+      };
     } catch (error) {
       const { login } = account.assignment;
       logger.warning(
@@ -89,7 +93,7 @@ export class SshLogin {
           error: error instanceof Error ? error : null,
         },
       );
-      return undefined;
+      return { sshSerial };
     }
   }
 

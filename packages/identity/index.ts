@@ -79,5 +79,6 @@ export { openTrustDirectories } from './trust-directory.ts';
 export { writeCrl, writeTrustAnchor } from './trust-directory-writer.ts';
 export type { TrustAnchor, TrustStore, TrustStoreProblem } from './trust-store.ts';
 export { makeTrustStore } from './trust-store.ts';
+export { isCrlOfAnchor } from './verified-signatures.ts';
 export type { AuthorityKind, HostBinding, HostRole, VoMembership, XosExtensions } from './xos-extension.ts';
 export { authorityKinds, hostRoles } from './xos-extension.ts';

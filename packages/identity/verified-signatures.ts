@@ -1,6 +1,7 @@
 import type { Certificate } from './certificate.ts';
 import type { RevocationList } from './revocation-list.ts';
 import { verifySignature } from './signature-algorithm.ts';
+import type { TrustStore } from './trust-store.ts';
 
 /** Pairs of (issuer, certificate) whose signature was good, oldest first. A Map keeps the order of insertion. */
 const verifiedPairs = new Map<string, true>();
@@ -37,4 +38,9 @@ export function isCrlSignedBy(crl: RevocationList, issuer: Certificate): boolean
   if (!verifySignature(algorithm, crl.tbs, crl.signature, issuer.publicKey)) return false;
   verifiedLists.set(crl, issuer.fingerprint);
   return true;
+}
+
+/** Whether a CA of the store, of the list's issuer name, signed it: to be asked before a list from elsewhere is kept. */
+export function isCrlOfAnchor(crl: RevocationList, store: TrustStore): boolean {
+  return store.findBySubject(crl.issuer).some(({ certificate }) => isCrlSignedBy(crl, certificate));
 }
