@@ -1,15 +1,13 @@
-import { runService } from '@xtreemos/base';
+import { productVersion, runService } from '@xtreemos/base';
 import { offerOnBus } from './accounts-bus.ts';
 import { AccountsService } from './accounts-service.ts';
 import { accountsConfiguration } from './configuration.ts';
 import { readJoinedVos } from './joined-vo.ts';
 import { readSiteRules } from './site-rules.ts';
 
-const version = '0.1.0';
-
 await runService({
   name: 'accounts',
-  version,
+  version: productVersion,
   configuration: accountsConfiguration,
   check(configuration) {
     readSiteRules(configuration);
@@ -17,7 +15,9 @@ await runService({
   },
   async start(context) {
     const service = await AccountsService.start(context);
-    const bus = context.configuration.Accounts.Bus ? offerOnBus(service, version, context.logger) : undefined;
+    const bus = context.configuration.Accounts.Bus
+      ? offerOnBus(service, productVersion, context.logger)
+      : undefined;
     return {
       reload: (configuration) => service.reload(configuration),
       async stop() {

@@ -1,11 +1,10 @@
-import { runService } from '@xtreemos/base';
+import { productVersion, runService } from '@xtreemos/base';
 import { checkConfiguration, configurationSchema } from './configuration.ts';
-import { version } from './version.ts';
 import { startVoService } from './vo-service.ts';
 
 await runService({
   name: 'vo',
-  version,
+  version: productVersion,
   configuration: configurationSchema,
   check: checkConfiguration,
   async start(context) {

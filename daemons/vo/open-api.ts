@@ -1,7 +1,7 @@
+import { productVersion } from '@xtreemos/base';
 import { answerSchemas, parameterSchemas, querySchemas, requestSchemas } from './api-schemas.ts';
 import { authorizationTable } from './authorization.ts';
 import type { Route } from './route.ts';
-import { version } from './version.ts';
 
 /** The API as an OpenAPI 3.0 document, made of the very schemas that requests are checked against. */
 export function openApiOf(routes: readonly Route[]): Readonly<Record<string, unknown>> {
@@ -14,7 +14,7 @@ export function openApiOf(routes: readonly Route[]): Readonly<Record<string, unk
     openapi: '3.0.3',
     info: {
       title: 'XtreemOS VO service',
-      version,
+      version: productVersion,
       description: 'HTTPS (TLS 1.3) with JSON; signed in by TLS client certificate. See docs/vo-service.md.',
     },
     paths,

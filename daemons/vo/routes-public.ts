@@ -1,10 +1,10 @@
+import { productVersion } from '@xtreemos/base';
 import type { InvitationAcceptance, JoinRequest, NodeJoinRequest, ServiceStatus } from '@xtreemos/vo-client';
 import type { Caller } from './caller.ts';
 import { acceptInvitation, askToJoin } from './member-registry.ts';
 import { joinNode } from './node-registry.ts';
 import type { Route } from './route.ts';
 import { crlBundle, trustBundle } from './trust-bundle.ts';
-import { version } from './version.ts';
 import type { VoContext } from './vo-context.ts';
 
 /** Needs no sign-in; rate-limited by address. */
@@ -17,7 +17,7 @@ export const publicRoutes: readonly Route[] = [
     answer: 'ServiceStatus',
     handle: async ({ context }): Promise<ServiceStatus> => ({
       service: 'xos-vo',
-      version,
+      version: productVersion,
       timeMs: context.clock.nowMs(),
       defaultDomain: context.settings.domain,
     }),

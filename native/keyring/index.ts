@@ -70,11 +70,15 @@ interface KeyringAddon {
   ): Promise<KeySerial>;
 }
 
+/** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */
+declare const XOS_ADDONS: string | undefined;
+
 function load(): KeyringAddon {
+  const file = `${typeof XOS_ADDONS === 'string' ? XOS_ADDONS : './build'}/keyring.node`;
   try {
-    return createRequire(import.meta.url)('./build/keyring.node') as KeyringAddon;
+    return createRequire(import.meta.url)(file) as KeyringAddon;
   } catch (cause) {
-    throw new Error('cannot load native/keyring/build/keyring.node: build it with `make -C native`', {
+    throw new Error(`cannot load ${file}: install xtreemos-native, or in a checkout \`make -C native\``, {
       cause,
     });
   }

@@ -35,11 +35,17 @@ interface NssAddon {
   getgrouplist(user: string, gid: number): Promise<number[]>;
 }
 
+/** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */
+declare const XOS_ADDONS: string | undefined;
+
 function load(): NssAddon {
+  const file = `${typeof XOS_ADDONS === 'string' ? XOS_ADDONS : './build'}/nss.node`;
   try {
-    return createRequire(import.meta.url)('./build/nss.node') as NssAddon;
+    return createRequire(import.meta.url)(file) as NssAddon;
   } catch (cause) {
-    throw new Error('cannot load native/nss/build/nss.node: build it with `make -C native`', { cause });
+    throw new Error(`cannot load ${file}: install xtreemos-native, or in a checkout \`make -C native\``, {
+      cause,
+    });
   }
 }
 

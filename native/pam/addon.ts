@@ -34,11 +34,17 @@ interface PamAddon {
   ) => NativeTransaction;
 }
 
+/** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */
+declare const XOS_ADDONS: string | undefined;
+
 function load(): PamAddon {
+  const file = `${typeof XOS_ADDONS === 'string' ? XOS_ADDONS : './build'}/pam.node`;
   try {
-    return createRequire(import.meta.url)('./build/pam.node') as PamAddon;
+    return createRequire(import.meta.url)(file) as PamAddon;
   } catch (cause) {
-    throw new Error('cannot load native/pam/build/pam.node: build it with `make -C native`', { cause });
+    throw new Error(`cannot load ${file}: install xtreemos-native, or in a checkout \`make -C native\``, {
+      cause,
+    });
   }
 }
 

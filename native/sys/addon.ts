@@ -52,11 +52,17 @@ export interface SysAddon {
   pidfdSendSignal(descriptor: number, signal: number): void;
 }
 
+/** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */
+declare const XOS_ADDONS: string | undefined;
+
 function load(): SysAddon {
+  const file = `${typeof XOS_ADDONS === 'string' ? XOS_ADDONS : './build'}/sys.node`;
   try {
-    return createRequire(import.meta.url)('./build/sys.node') as SysAddon;
+    return createRequire(import.meta.url)(file) as SysAddon;
   } catch (cause) {
-    throw new Error('cannot load native/sys/build/sys.node: build it with `make -C native`', { cause });
+    throw new Error(`cannot load ${file}: install xtreemos-native, or in a checkout \`make -C native\``, {
+      cause,
+    });
   }
 }
 

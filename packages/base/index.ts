@@ -72,6 +72,7 @@ export {
   openMetricsContentType,
 } from './metrics.ts';
 export { createMetricsServer } from './metrics-server.ts';
+export { productVersion } from './product-version.ts';
 export { createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.ts';
 export { runService, type ServiceSection, serviceSchema, serviceSection } from './service.ts';
 export type { RunningService, ServiceContext, ServiceDefinition } from './service-definition.ts';

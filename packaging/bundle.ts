@@ -1,0 +1,52 @@
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+/** Where xtreemos-native puts the addons. */
+const addonDirectory = '/usr/lib/xtreemos/native';
+
+/** File beneath /usr/lib/xtreemos, and the program it is made of. */
+const programs: readonly { readonly file: string; readonly main: string }[] = [
+  { file: 'daemons/accounts.js', main: 'daemons/accounts/main.ts' },
+  { file: 'daemons/helper.js', main: 'daemons/helper/main.ts' },
+  { file: 'daemons/vo.js', main: 'daemons/vo/main.ts' },
+  { file: 'cli/xos.js', main: 'cli/main.ts' },
+];
+
+/**
+ * Makes one file of each program, for the packages: usage `bundle.ts VERSION OUTPUT`, in the root of the sources.
+ * Names and lines stay as they are written, so that a stack trace in a journal can be read.
+ * Paths in the output are relative to the root of the sources. The licences of what is bundled stand in the packages'
+ * copyright file.
+ */
+async function bundle(version: string, output: string): Promise<void> {
+  for (const { file, main } of programs) {
+    await build({
+      entryPoints: [main],
+      outfile: join(output, file),
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm',
+      keepNames: true,
+      legalComments: 'none',
+      // CommonJS modules of npm call require() for Node's own modules; an ES module has none unless it makes one.
+      banner: {
+        js: [
+          "import { createRequire as __createRequire } from 'node:module';",
+          'const require = __createRequire(import.meta.url);',
+        ].join('\n'),
+      },
+      define: { XOS_VERSION: JSON.stringify(version), XOS_ADDONS: JSON.stringify(addonDirectory) },
+      logLevel: 'warning',
+    });
+  }
+  const command = join(output, 'cli/xos.js');
+  const text = await readFile(command, 'utf8');
+  await writeFile(command, text.replace(/^#!.*/, '#!/usr/lib/xtreemos/bin/node'));
+  await chmod(command, 0o755);
+}
+
+const [version, output] = process.argv.slice(2);
+if (version === undefined || output === undefined) throw new Error('usage: bundle.ts VERSION OUTPUT');
+await bundle(version, output);
