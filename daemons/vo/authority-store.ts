@@ -29,6 +29,7 @@ export class AuthorityStore {
   readonly #issuers = new Map<string, Promise<Issuer>>();
   readonly #sshAuthorities = new Map<string, Promise<SshAuthority>>();
   #trust: Promise<TrustStore> | undefined;
+  #roots: Promise<ReadonlyMap<string, string>> | undefined;
 
   constructor(read: Read, keys: KeyStore) {
     this.#read = read;
@@ -77,7 +78,23 @@ export class AuthorityStore {
     return this.#trust;
   }
 
+  /**
+   * VO id to fingerprint of the root it hangs under. A root may be in other hands than the service's (exported, offline):
+   * whoever holds it must not make an authority for another VO.
+   */
+  roots(): Promise<ReadonlyMap<string, string>> {
+    if (this.#roots === undefined) {
+      const roots = this.#rows().then(rootsOf);
+      roots.catch(() => {
+        if (this.#roots === roots) this.#roots = undefined;
+      });
+      this.#roots = roots;
+    }
+    return this.#roots;
+  }
+
   forget(): void {
+    this.#roots = undefined;
     this.#issuers.clear();
     this.#sshAuthorities.clear();
     this.#trust = undefined;
@@ -106,6 +123,18 @@ export class AuthorityStore {
     made.catch(() => cache.delete(key));
     return made;
   }
+}
+
+function rootsOf(rows: readonly AuthorityRow[]): ReadonlyMap<string, string> {
+  const byDomain = new Map(
+    rows.filter(({ kind }) => kind === 'root').map((row) => [row.domain, row.fingerprint] as const),
+  );
+  return new Map(
+    rows.flatMap(({ vo, domain }) => {
+      const root = byDomain.get(domain);
+      return vo === null || root === undefined ? [] : [[vo, root] as const];
+    }),
+  );
 }
 
 /**

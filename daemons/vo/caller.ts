@@ -78,6 +78,7 @@ async function judge(context: VoContext, socket: TLSSocket): Promise<UserCaller 
   const path = validatePath(peerChain(socket), {
     store,
     now: new Date(context.clock.nowMs()),
+    voRoots: await context.authorities.roots(),
     allowProxies: false,
     // The record of issued certificates is asked at every request: newer than any CRL.
     revocation: 'when-present',

@@ -53,6 +53,29 @@ describe('strangers and the malevolent', () => {
     }
   });
 
+  it('callers are judged by the root of their own VO, so that who holds one root speaks for no other VO', async () => {
+    await fixture.admin.createVo({ id: 'own.example', ownRoot: true });
+    const roots = await fixture.service.context.authorities.roots();
+    const own = (await fixture.client().trust('own.example')).rootFingerprint;
+    assert.notEqual(own, fixture.rootFingerprint);
+    assert.equal(roots.get('own.example'), own);
+    assert.equal(roots.get(vo), fixture.rootFingerprint);
+    // Were the roots not asked, nobody would notice that one VO's is gone.
+    const member = await fixture.enrol(vo, 'rooted');
+    const { authorities } = fixture.service.context;
+    const ask = authorities.roots;
+    authorities.roots = async () => new Map([[vo, own]]);
+    try {
+      await assert.rejects(member.client.showMember(vo, 'rooted'), {
+        code: 'XOS_CHAIN_INVALID',
+        message: /root/,
+      });
+    } finally {
+      authorities.roots = ask;
+    }
+    await fixture.client(member.credential).showMember(vo, 'rooted');
+  });
+
   it('a certificate without its key does not pass the handshake', async () => {
     const victim = await fixture.enrol(vo, 'victim');
     const thief: ClientCredential = { ...victim.credential, privateKey: await generateKey() };
