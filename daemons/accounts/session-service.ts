@@ -63,11 +63,13 @@ export class SessionService {
     const leaderStart = processes.startTime(leaderPid) ?? '';
     let proxyPath: string | undefined;
     try {
-      if (credential !== undefined) {
-        proxyPath = (await helper.writeSession({ uid, gid, sessionId }, Buffer.from(credential.pem)))
-          .proxyPath;
-      }
-      await this.#place(leaderPid, leaderStart, uid, sessionId, login);
+      // None needs another, and moving a process into a cgroup alone takes the kernel up to 10 ms (an RCU grace period).
+      const [, written] = await allDone([
+        assignment.kind === 'dynamic' ? helper.makeHome({ uid, gid, loginName: login }) : undefined,
+        credential && helper.writeSession({ uid, gid, sessionId }, Buffer.from(credential.pem)),
+        this.#place(leaderPid, leaderStart, uid, sessionId, login),
+      ] as const);
+      proxyPath = written?.proxyPath;
       const session: SessionRecord = {
         sessionId,
         vo,
@@ -128,11 +130,18 @@ export class SessionService {
     if (session === undefined) return;
     this.#proofs.delete(sessionId);
     // Files and key go first: should one fail, the session is still known and reaping tries again.
-    if (session.keySerial !== undefined) await helper.revokeKeys([session.keySerial]);
-    await helper.removeSession({ uid: session.uid, sessionId });
-    await store.closeSession(sessionId);
+    await allDone([
+      session.keySerial === undefined ? undefined : helper.revokeKeys([session.keySerial]),
+      helper.removeSession({ uid: session.uid, sessionId }),
+    ]);
     const lease = store.leaseOf(session.vo, session.user);
-    if (lease?.state === 'leased') await store.prolongLease(lease.leaseId, clock.nowMs() + leaseTimeMs());
+    // In one commit.
+    await Promise.all([
+      store.closeSession(sessionId),
+      lease?.state === 'leased'
+        ? store.prolongLease(lease.leaseId, clock.nowMs() + leaseTimeMs())
+        : undefined,
+    ]);
     logger.info(events.sessionClosed, `${session.login}: session ${sessionId} closed`, {
       loginName: session.login,
       userId: session.uid,
@@ -195,6 +204,17 @@ export class SessionService {
       );
     }
   }
+}
+
+/**
+ * Waits for all of them, whatever fails, so that what comes next meets none of them still at work.
+ * @throws what the first in the list that failed threw
+ */
+async function allDone<const Work extends readonly unknown[]>(
+  work: Work,
+): Promise<{ -readonly [Index in keyof Work]: Awaited<Work[Index]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }
 
 /** Environment entries hold 4096 bytes; the primary FQAN comes first and is what stays. */
