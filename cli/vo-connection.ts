@@ -5,7 +5,7 @@ import { hasAdminSocket } from './host-paths.ts';
 import type { Invocation } from './invocation.ts';
 import { fingerprintValue } from './option-values.ts';
 import { findUserCredential } from './user-credential.ts';
-import { readHostVoRecord, readUserVoRecord } from './vo-record.ts';
+import { readHostVoRecord, readUserVoRecord, rootOf } from './vo-record.ts';
 import type { XosCommand } from './xos-command.ts';
 
 export interface ConnectionOptions {
@@ -105,7 +105,8 @@ export function serviceAddress(
   if (own?.serviceCaFingerprint !== undefined && url === own.serviceUrl) {
     return { url, trust: { kind: 'fingerprint', rootFingerprint: own.serviceCaFingerprint } };
   }
-  return { url, trust: { kind: 'directory', path: paths.gridSecurityDirectory } };
+  const pinned = url === host?.serviceUrl ? rootOf(host) : {};
+  return { url, trust: { kind: 'directory', path: paths.gridSecurityDirectory, ...pinned } };
 }
 
 async function clientCredential(

@@ -60,6 +60,12 @@ function readRecord(file: string): VoRecord | undefined {
   };
 }
 
+/** The root that the host's VO service must stand under, as far as the record says. */
+export function rootOf(record: VoRecord | undefined): { readonly rootFingerprint?: string } {
+  const rootFingerprint = record?.serviceCaFingerprint ?? record?.caFingerprint;
+  return rootFingerprint === undefined ? {} : { rootFingerprint };
+}
+
 /** The VO id's first label, cut to the 16 characters an alias may have. */
 export function defaultAlias(vo: string): string {
   return (vo.split('.', 1)[0] ?? vo).slice(0, 16);
@@ -74,6 +80,9 @@ export function hostVoRecordText(record: Omit<VoRecord, 'file'>): string {
     `Alias=${record.alias}`,
     ...(record.serviceUrl === undefined ? [] : [`ServiceUrl=${record.serviceUrl}`]),
     ...(record.caFingerprint === undefined ? [] : [`CaFingerprint=${record.caFingerprint}`]),
+    ...(record.serviceCaFingerprint === undefined
+      ? []
+      : [`ServiceCaFingerprint=${record.serviceCaFingerprint}`]),
     '',
   ].join('\n');
 }

@@ -132,7 +132,7 @@ function stageFiles(transaction: FileTransaction, invocation: Invocation, instal
       alias: installation.alias,
       serviceUrl: token.url,
       caFingerprint: trust.rootFingerprint,
-      serviceCaFingerprint: undefined,
+      serviceCaFingerprint: token.caFingerprint,
     }),
     { mode: 0o644 },
   );

@@ -7,7 +7,7 @@ import { VoClient } from '@xtreemos/vo-client';
 import type { Invocation } from '../invocation.ts';
 import type { Report } from '../output/report.ts';
 import { confirmPlainly } from '../prompt/confirmation.ts';
-import { listHostVoRecords, type VoRecord } from '../vo-record.ts';
+import { listHostVoRecords, rootOf, type VoRecord } from '../vo-record.ts';
 import { tellAccounts } from './accounts-notice.ts';
 import { FileTransaction } from './file-transaction.ts';
 import { withSshAuthorities } from './ssh-authorities.ts';
@@ -70,7 +70,11 @@ async function tellService(invocation: Invocation, record: VoRecord, force: bool
     const hostname = hostnameOf(certificateChain);
     const client = new VoClient({
       url: record.serviceUrl ?? '',
-      trust: { kind: 'directory', path: invocation.paths.gridSecurityDirectory },
+      trust: {
+        kind: 'directory',
+        path: invocation.paths.gridSecurityDirectory,
+        ...rootOf(record),
+      },
       credential: { certificateChain, privateKey },
       nowMs: invocation.nowMs,
     });

@@ -16,13 +16,24 @@ test('a joined VO takes its first label as alias unless the site gives one', (co
   const directory = temporaryDirectory(context);
   const common = ['ServiceUrl=https://vo.example:7443', `CaFingerprint=${fingerprint.toUpperCase()}`];
   write(directory, 'a.conf', ['Id=physics.example', ...common]);
-  write(directory, 'b.conf', ['Id=physics.other.example', 'Alias=phys2', ...common]);
+  const service = 'cd'.repeat(32);
+  write(directory, 'b.conf', [
+    'Id=physics.other.example',
+    'Alias=phys2',
+    `ServiceCaFingerprint=${service}`,
+    ...common,
+  ]);
   write(directory, 'c.conf.bak', ['Id=ignored.example', ...common]);
   assert.deepEqual(
-    readJoinedVos(directory).map(({ vo, alias, caFingerprint }) => [vo, alias, caFingerprint]),
+    readJoinedVos(directory).map((joined) => [
+      joined.vo,
+      joined.alias,
+      joined.caFingerprint,
+      joined.serviceCaFingerprint,
+    ]),
     [
-      ['physics.example', 'physics', fingerprint],
-      ['physics.other.example', 'phys2', fingerprint],
+      ['physics.example', 'physics', fingerprint, fingerprint],
+      ['physics.other.example', 'phys2', fingerprint, service],
     ],
   );
   assert.deepEqual(readJoinedVos(join(directory, 'none')), []);

@@ -10,6 +10,8 @@ export interface JoinedVo {
   readonly serviceUrl: string;
   /** Lower-case hexadecimal SHA-256 of the trust root's DER. */
   readonly caFingerprint: string;
+  /** The same of the root above the service's TLS certificate; a VO with a root of its own has another there. */
+  readonly serviceCaFingerprint: string;
 }
 
 const schema = defineConfiguration({
@@ -20,6 +22,7 @@ const schema = defineConfiguration({
     CaFingerprint: kind.required(
       kind.pattern(/^[0-9A-Fa-f:]{64,95}$/, 'a SHA-256 fingerprint in hexadecimal'),
     ),
+    ServiceCaFingerprint: kind.pattern(/^[0-9A-Fa-f:]{64,95}$/, 'a SHA-256 fingerprint in hexadecimal'),
   },
 });
 
@@ -66,12 +69,11 @@ function readJoinedVo(file: string): JoinedVo {
     );
   }
   const { VO } = parseConfiguration(schema, [{ file, content }]).value;
-  const caFingerprint = VO.CaFingerprint.replaceAll(':', '').toLowerCase();
-  if (caFingerprint.length !== 64) {
-    throw new XosError('XOS_CONFIGURATION_BAD', {
-      reason: `${file}: CaFingerprint= has not 64 hexadecimal digits`,
-    });
-  }
+  const caFingerprint = plainFingerprint(file, 'CaFingerprint', VO.CaFingerprint);
+  const serviceCaFingerprint =
+    VO.ServiceCaFingerprint === undefined
+      ? caFingerprint
+      : plainFingerprint(file, 'ServiceCaFingerprint', VO.ServiceCaFingerprint);
   const firstLabel = VO.Id.split('.')[0] ?? '';
   const alias = VO.Alias ?? firstLabel;
   if (!VO_ALIAS.test(alias)) {
@@ -79,5 +81,11 @@ function readJoinedVo(file: string): JoinedVo {
       reason: `${file}: ${alias} cannot be an alias, set Alias=`,
     });
   }
-  return { vo: VO.Id, alias, serviceUrl: VO.ServiceUrl, caFingerprint };
+  return { vo: VO.Id, alias, serviceUrl: VO.ServiceUrl, caFingerprint, serviceCaFingerprint };
+}
+
+function plainFingerprint(file: string, key: string, text: string): string {
+  const digits = text.replaceAll(':', '').toLowerCase();
+  if (digits.length === 64) return digits;
+  throw new XosError('XOS_CONFIGURATION_BAD', { reason: `${file}: ${key}= has not 64 hexadecimal digits` });
 }

@@ -10,6 +10,7 @@ const joined = {
   alias: 'physics',
   serviceUrl: 'https://vo.example:7443',
   caFingerprint: 'f'.repeat(64),
+  serviceCaFingerprint: 'f'.repeat(64),
 };
 
 /** A service whose event stream is a script: events, then an error where one is given. */

@@ -162,6 +162,7 @@ function isSame(one: JoinedVo, other: JoinedVo): boolean {
   return (
     one.alias === other.alias &&
     one.serviceUrl === other.serviceUrl &&
-    one.caFingerprint === other.caFingerprint
+    one.caFingerprint === other.caFingerprint &&
+    one.serviceCaFingerprint === other.serviceCaFingerprint
   );
 }

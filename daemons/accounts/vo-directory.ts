@@ -75,7 +75,7 @@ export class VoDirectory {
       this.#options.connect?.(joined, identity) ??
       new VoClient({
         url: joined.serviceUrl,
-        trust: { kind: 'store', store: trust },
+        trust: { kind: 'store', store: trust, rootFingerprint: joined.serviceCaFingerprint },
         credential: identity.credential,
         nowMs: () => clock.nowMs(),
       });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request as httpsRequest } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
-import { generateKey } from '@xtreemos/identity';
+import { defaultSigningPolicy, generateKey, makeTrustStore, type TrustStore } from '@xtreemos/identity';
 import { type ClientCredential, VoClient } from '@xtreemos/vo-client';
 import { credentialOf, csrOf, type ServiceFixture, startFixture } from './service-fixture.ts';
 
@@ -250,6 +250,16 @@ describe('strangers and the malevolent', () => {
       trust: { kind: 'fingerprint', rootFingerprint: '0'.repeat(64) },
     });
     await assert.rejects(wrongRoot.status(), { code: 'XOS_CHAIN_INVALID' });
+    // Another VO's root is installed as well; its service could else stand in for this one and collect passwords.
+    const store = await fixture.service.context.authorities.trust();
+    const pinned = (rootFingerprint: string) =>
+      new VoClient({
+        url: fixture.url,
+        trust: { kind: 'store', store: () => withPolicies(store), rootFingerprint },
+      });
+    const [own, others] = [pinned(fixture.rootFingerprint), pinned('0'.repeat(64))];
+    await own.status();
+    await assert.rejects(others.status(), { code: 'XOS_CHAIN_INVALID', message: /its root is/ });
     const { port } = new URL(fixture.url);
     const wrongName = new VoClient({
       url: `https://127.0.0.2:${port}`,
@@ -258,7 +268,7 @@ describe('strangers and the malevolent', () => {
     await assert.rejects(wrongName.status(), { code: /^XOS_(CHAIN_INVALID|UNREACHABLE)$/ });
     const noTrust = new VoClient({ url: fixture.url });
     await assert.rejects(noTrust.status(), { code: 'XOS_CHAIN_INVALID' });
-    for (const client of [wrongRoot, wrongName, noTrust]) client.close();
+    for (const client of [wrongRoot, own, others, wrongName, noTrust]) client.close();
   });
 
   it('the audit log names every change, holds, and cannot be altered', async () => {
@@ -319,6 +329,16 @@ describe('rate limits', () => {
     }
   });
 });
+
+/** The service's own store has no signing policies; a node installs them. */
+function withPolicies(store: TrustStore): TrustStore {
+  return makeTrustStore({
+    anchors: store.anchors.map(({ certificate }) => ({
+      certificate,
+      signingPolicy: defaultSigningPolicy(certificate),
+    })),
+  });
+}
 
 /** A client signed in as administrator of the VO. */
 async function promote(fixture: ServiceFixture, vo: string, user: string): Promise<VoClient> {

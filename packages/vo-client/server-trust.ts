@@ -17,14 +17,20 @@ import {
  */
 export type ServerTrust =
   | {
-      /** A store kept current by its owner, e.g. `() => directories.current`: signing policies and CRLs are applied. */
+      /**
+       * A store kept current by its owner, e.g. `() => directories.current`: signing policies and CRLs are applied.
+       * `rootFingerprint` (hex SHA-256): only this root's services are taken; without it any installed root's, also that
+       * of another VO, whose service could then stand in for this one.
+       */
       readonly kind: 'store';
       readonly store: () => TrustStore;
+      readonly rootFingerprint?: string;
     }
   | {
       /** IGTF directory, e.g. /etc/grid-security/certificates, read at every connection. */
       readonly kind: 'directory';
       readonly path: string;
+      readonly rootFingerprint?: string;
     }
   | {
       /** PEM certificates, each an anchor. */
@@ -56,6 +62,7 @@ export async function verifyServer(
     signingPolicy: strict ? 'required' : 'when-present',
   });
   refuseRevoked(store, path.path, expected.host);
+  refuseOtherRoot(path.root.certificate, expected);
   if (path.host?.role !== 'vo') throw untrusted(expected.host, 'its certificate is not that of a VO service');
   if (!names(path.endEntity).has(normalName(expected.host))) {
     const known = [...names(path.endEntity)].join(', ');
@@ -112,6 +119,16 @@ function withoutStaleCrls(store: TrustStore, now: Date): TrustStore {
     findCrls: (issuer) =>
       store.findCrls(issuer).filter(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate >= now),
   };
+}
+
+function refuseOtherRoot(
+  root: Certificate,
+  { host, trust }: { readonly host: string; readonly trust: ServerTrust | undefined },
+): void {
+  if (trust?.kind !== 'store' && trust?.kind !== 'directory') return;
+  if (trust.rootFingerprint !== undefined && trust.rootFingerprint !== root.fingerprint) {
+    throw untrusted(host, `its root is ${root.fingerprint}, not ${trust.rootFingerprint}`);
+  }
 }
 
 /** A list that has expired still says truly what was revoked when it was made. */
