@@ -268,8 +268,12 @@ function isSilent(error: XosError): boolean {
   return error.code === 'XOS_AUTHENTICATION_FAILED' || error.code === 'XOS_CREDENTIAL_PASSPHRASE';
 }
 
-function fitting(text: string): string {
-  const bytes = Buffer.from(text.replaceAll('\0', ' '), 'utf8');
+/**
+ * Names of files and sentences of VO services end on somebody's terminal: what could steer it, or turn the direction of
+ * the line, is replaced.
+ */
+export function fitting(text: string): string {
+  const bytes = Buffer.from(text.replace(steering, '?'), 'utf8');
   return bytes.length <= TEXT_MAX_BYTES
     ? bytes.toString('utf8')
     : `${bytes
@@ -277,3 +281,6 @@ function fitting(text: string): string {
         .toString('latin1')
         .replace(/[^\x20-\x7e]/g, '?')}...`;
 }
+
+/** Control characters of both sets but the line feed, separators of lines, and marks of direction. */
+const steering = /[^\P{Cc}\n]|[\u2028-\u202e\u2066-\u2069]/gu;

@@ -6,6 +6,7 @@ import { encodeMessage, PAM_CODE } from '@xtreemos/module-protocol';
 import fc from 'fast-check';
 import { FakeVo } from './grid-fixtures.ts';
 import { eventually, startHost, TEST_NOW, type TestHost } from './host-fixtures.ts';
+import { fitting } from './pam-server.ts';
 
 const where = { service: 'login', tty: '', rhost: '' };
 
@@ -208,4 +209,8 @@ test('guesses at one name are slowed down, other names are not', async (context)
   assert.equal(await attempt('bob@physics'), PAM_CODE.AUTH_ERR);
   host.clock.advance(10_000);
   assert.equal(await attempt('alice@physics'), PAM_CODE.AUTH_ERR);
+});
+
+test('what a terminal would obey does not reach it', () => {
+  assert.equal(fitting('a\x1b[2J\x9b31m\0\rb\u202ec\nd é 物'), 'a?[2J?31m??b?c\nd é 物');
 });
