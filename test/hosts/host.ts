@@ -7,6 +7,9 @@ import { Terminal } from '../sandbox/terminal.ts';
 import { firstProcess, mirroredCgroup, removeCgroup } from './cgroup.ts';
 import type { Ground } from './ground.ts';
 
+/** As the ground sees it. */
+const script = '/mnt/checkout/test/hosts/host';
+
 /** The password of root and of the user `local` on every host (test/hosts/image). */
 export const localPassword = 'grid';
 
@@ -36,6 +39,7 @@ export class Host {
   readonly #cgroup: string;
   readonly #screens: string[] = [];
   #console: Terminal | undefined;
+  #cut = false;
 
   constructor(ground: Ground, name: string, number: number) {
     this.#ground = ground;
@@ -45,25 +49,20 @@ export class Host {
     this.address = `10.77.0.${number}`;
   }
 
-  /** Makes disk, cable and identity. @param neighbours names and numbers of all hosts, for /etc/hosts. */
+  /** Makes disk and identity. @param neighbours names and numbers of all hosts, for /etc/hosts. */
   async prepare(image: string, neighbours: ReadonlyMap<string, number>): Promise<void> {
     const list = [...neighbours].map(([name, number]) => `${name}=${number}`);
-    await this.#ground.run(
-      '/mnt/checkout/test/hosts/host',
-      'prepare',
-      this.name,
-      `${this.#number}`,
-      image,
-      ...list,
-    );
+    await this.#ground.run(script, 'prepare', this.name, image, ...list);
   }
 
   /** Power on, then waits until systemd is done. @throws Error with the console's screen when it is not in time. */
   async boot(timeoutMs = 60_000): Promise<BootState> {
     if (this.#console !== undefined) throw new Error(`${this.name} is already on`);
+    await this.#clear(); // it may have switched itself off
     const start = performance.now();
     mkdirSync(this.#cgroup, { recursive: true });
-    const boot = this.#ground.words(['/mnt/checkout/test/hosts/host', 'start', this.name]);
+    const carrier = this.#cut ? 'down' : 'up';
+    const boot = this.#ground.words([script, 'start', this.name, `${this.#number}`, carrier]);
     // The shell joins the host's cgroup, which systemd-nspawn then divides.
     const terminal = new Terminal(`echo 0 >${this.#cgroup}/cgroup.procs; exec ${boot.join(' ')}`);
     this.#console = terminal;
@@ -138,13 +137,15 @@ export class Host {
     return new Terminal(words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '));
   }
 
-  /** Pulls the network cable: the host sees its carrier go, the others get no answer. */
+  /** Cuts the network cable: the host sees its carrier go, the others get no answer. It stays cut over a boot. */
   async cutNetwork(): Promise<void> {
-    await this.#ground.run('ip', 'link', 'set', `cable-${this.#number}`, 'down');
+    this.#cut = true;
+    await this.#setCarrier();
   }
 
   async restoreNetwork(): Promise<void> {
-    await this.#ground.run('ip', 'link', 'set', `cable-${this.#number}`, 'up');
+    this.#cut = false;
+    await this.#setCarrier();
   }
 
   /**
@@ -156,7 +157,7 @@ export class Host {
     const { ended } = this.#console;
     writeFileSync(path.join(this.#cgroup, 'cgroup.kill'), '1');
     await ended;
-    await this.#removeCgroup();
+    await this.#clear();
   }
 
   /** An orderly shutdown and a new boot. */
@@ -173,7 +174,7 @@ export class Host {
     });
     await this.run(`systemctl ${how}`); // the answer may be lost with the connection
     await waitFor(() => off, timeoutMs, `${this.name} does not shut down`);
-    await this.#removeCgroup();
+    await this.#clear();
   }
 
   /** The journal, of this boot and earlier ones, also when the host is off. */
@@ -217,9 +218,15 @@ export class Host {
     return leader;
   }
 
-  /** Leaves nothing of the last boot to the next one's systemd-nspawn. */
-  async #removeCgroup(): Promise<void> {
+  async #setCarrier(): Promise<void> {
+    if (this.#console === undefined) return; // boot() sets it
+    await this.#ground.run('ip', 'link', 'set', `cable-${this.#number}`, this.#cut ? 'down' : 'up');
+  }
+
+  /** Leaves nothing of the last boot to the next one, nor to the other hosts. */
+  async #clear(): Promise<void> {
     const gone = (): boolean => removeCgroup(this.#cgroup) && removeCgroup(mirroredCgroup(this.#cgroup));
     await waitFor(gone, 10_000, `processes of ${this.name} do not end`);
+    await this.#ground.run(script, 'stop', this.name, `${this.#number}`);
   }
 }
