@@ -1,5 +1,5 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Where xtreemos-native puts the addons. */
@@ -16,12 +16,13 @@ const programs: readonly { readonly file: string; readonly main: string }[] = [
 /**
  * Makes one file of each program, for the packages: usage `bundle.ts VERSION OUTPUT`, in the root of the sources.
  * Names and lines stay as they are written, so that a stack trace in a journal can be read.
- * Paths in the output are relative to the root of the sources. The licences of what is bundled stand in the packages'
- * copyright file.
+ * Paths in the output are relative to the root of the sources. Beside each stands `licenses/NAME/licenses.txt`,
+ * with what the authors of the bundled libraries ask to be passed on.
  */
 async function bundle(version: string, output: string): Promise<void> {
   for (const { file, main } of programs) {
-    await build({
+    const { metafile } = await build({
+      metafile: true,
       entryPoints: [main],
       outfile: join(output, file),
       bundle: true,
@@ -40,11 +41,34 @@ async function bundle(version: string, output: string): Promise<void> {
       define: { XOS_VERSION: JSON.stringify(version), XOS_ADDONS: JSON.stringify(addonDirectory) },
       logLevel: 'warning',
     });
+    const licenses = join(output, 'licenses', basename(file, '.js'));
+    await mkdir(licenses, { recursive: true });
+    await writeFile(join(licenses, 'licenses.txt'), await licensesOf(Object.keys(metafile.inputs)));
   }
+  // Beneath this, .js files are ES modules.
+  await writeFile(join(output, 'package.json'), '{ "type": "module" }\n');
   const command = join(output, 'cli/xos.js');
   const text = await readFile(command, 'utf8');
   await writeFile(command, text.replace(/^#!.*/, '#!/usr/lib/xtreemos/bin/node'));
   await chmod(command, 0o755);
+}
+
+async function licensesOf(inputs: readonly string[]): Promise<string> {
+  const folders = new Set(
+    inputs.flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []),
+  );
+  const texts: string[] = [];
+  for (const folder of [...folders].sort()) {
+    const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+      readonly name: string;
+      readonly version: string;
+      readonly license?: string;
+    };
+    const file = (await readdir(folder)).sort().find((name) => /^licen[cs]e/i.test(name));
+    const text = file === undefined ? '' : `\n${await readFile(join(folder, file), 'utf8')}`;
+    texts.push(`${manifest.name} ${manifest.version}: ${manifest.license ?? 'see below'}\n${text}`);
+  }
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 const [version, output] = process.argv.slice(2);
