@@ -1,0 +1,94 @@
+/** Our packages as an administrator gets them, on booted hosts. Needs `./packaging/build deb` before. */
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { waitFor } from '../sandbox/daemon.ts';
+import { checkout } from './ground.ts';
+import { type Host, hosts } from './hosts.ts';
+
+const passphrase = 'correct horse battery staple';
+
+/** Installs the newest build of these packages, and of ours that they need; Debian's are in the root already. */
+async function install(host: Host): Promise<void> {
+  const found = globSync(path.join(checkout, 'build/packages/*.deb'));
+  assert.notEqual(found.length, 0, 'no packages in build/packages: run ./packaging/build deb');
+  await host.succeed('DEBIAN_FRONTEND=noninteractive apt-get install -y /srv/packages/*.deb', {
+    timeoutMs: 180_000,
+  });
+}
+
+/** Fails with the unit's status and journal. */
+async function assertActive(host: Host, unit: string): Promise<void> {
+  const { stdout } = await host.run(`systemctl is-active ${unit}`);
+  if (stdout.trim() === 'active') return;
+  const status = await host.run(`systemctl status --no-pager --full --lines=30 ${unit}`);
+  assert.fail(`${host.name}: ${unit} is ${stdout.trim()}\n${status.stdout}${status.stderr}`);
+}
+
+test('packages give a grid: head node, resource node, certificate login on its console', {
+  timeout: 480_000,
+}, async (t) => {
+  const [head, node1] = await hosts(t, ['head', 'node1']);
+  await Promise.all([install(head), install(node1)]);
+  for (const host of [head, node1]) {
+    for (const unit of [
+      'xos-helper.socket',
+      'xos-accounts-pam.socket',
+      'xos-accounts-nss.socket',
+      'xos-accounts.service',
+    ]) {
+      await assertActive(host, unit);
+    }
+    assert.equal(await host.succeed('systemctl list-units --failed --plain --no-legend'), '');
+  }
+
+  await head.succeed('systemctl enable --now xos-vo.service', { timeoutMs: 60_000 });
+  await assertActive(head, 'xos-vo.service');
+  await head.succeed('xos vo create demo');
+  await head.succeed('xos node token demo --out /root/node1.token');
+  const token = await head.succeed('cat /root/node1.token');
+  await node1.succeed('umask 077; cat >/root/node1.token', { input: token });
+  await node1.succeed('xos node join --token-file /root/node1.token --yes', { timeoutMs: 60_000 });
+
+  // alice's laptop is the head node here; her credential travels on a stick.
+  await head.succeed('umask 077; cat >/root/alice.passphrase', { input: `${passphrase}\n` });
+  await head.succeed('xos vo invite alice@demo --out /root/alice.token');
+  await head.succeed(
+    'xos cert request alice@demo --token-file /root/alice.token --passphrase-file /root/alice.passphrase --out /root/alice.p12',
+    { timeoutMs: 60_000 },
+  );
+  const credential = await head.succeed('base64 /root/alice.p12');
+  await node1.succeed('mkdir -p /media/stick; umask 077; base64 -d >/media/stick/alice.p12', {
+    input: credential,
+  });
+  await waitFor(
+    async () => (await node1.run('getent passwd alice@demo')).status === 0,
+    20_000,
+    'node1 does not resolve alice@demo',
+  );
+
+  const console = node1.console();
+  await console.prompt();
+  for (const answer of ['alice@demo', '', passphrase]) {
+    console.type(answer);
+    assert.ok(await console.prompt(500), console.screen);
+    assert.doesNotMatch(console.screen, /Login incorrect/);
+  }
+  console.type('id -un; xos whoami; systemctl is-system-running; echo "[""done""]"');
+  const said = await console.expect(/\[done\]/, 30_000);
+  assert.match(said, /alice@demo/);
+  assert.match(await node1.succeed('loginctl list-sessions --no-legend'), /alice/);
+  assert.match(await node1.succeed('userdbctl --no-pager user alice@demo'), /alice@demo/);
+  console.type('exit');
+
+  // A power cut later, the node still knows its people.
+  await node1.killPower();
+  const boot = await node1.boot();
+  assert.deepEqual(boot.failedUnits, []);
+  await waitFor(
+    async () => (await node1.run('getent passwd alice@demo')).status === 0,
+    20_000,
+    'node1 does not resolve alice@demo after a power cut',
+  );
+});
