@@ -51,6 +51,22 @@ test('every process of the uid is killed, and none of others', () => {
   assert.equal(output, 'left=0\nmine gone\nstubborn gone\ntheirs there\nroots there\ncount 0\n');
 });
 
+test('accounts ended at once do not keep each other from it', () => {
+  const output = isolated(`
+    for round in 1 2 3; do
+      killers=
+      for id in $(seq ${uid} $((${uid} + 7))); do as $id sleep 300 & done
+      await "[ \\$(ps -eo comm= | grep -c sleep) = 8 ]"
+      for id in $(seq ${uid} $((${uid} + 7))); do
+        (for again in 1 2 3 4 5; do $launch --kill-uid $id >/dev/null || exit 1; done) & killers="$killers $!"
+      done
+      for killer in $killers; do wait $killer || echo "failed"; done
+    done
+    echo done
+  `);
+  assert.equal(output, 'done\n');
+});
+
 test('a fork bomb ends', () => {
   const output = isolated(`
     ulimit -u 60
