@@ -10,7 +10,7 @@ const programs: readonly { readonly file: string; readonly main: string }[] = [
   { file: 'daemons/accounts.js', main: 'daemons/accounts/main.ts' },
   { file: 'daemons/helper.js', main: 'daemons/helper/main.ts' },
   { file: 'daemons/vo.js', main: 'daemons/vo/main.ts' },
-  { file: 'cli/xos.js', main: 'cli/main.ts' },
+  { file: 'cli/xos', main: 'cli/main.ts' },
 ];
 
 /**
@@ -47,7 +47,7 @@ async function bundle(version: string, output: string): Promise<void> {
   }
   // Beneath this, .js files are ES modules.
   await writeFile(join(output, 'package.json'), '{ "type": "module" }\n');
-  const command = join(output, 'cli/xos.js');
+  const command = join(output, 'cli/xos');
   const text = await readFile(command, 'utf8');
   await writeFile(command, text.replace(/^#!.*/, '#!/usr/lib/xtreemos/bin/node'));
   await chmod(command, 0o755);
