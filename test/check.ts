@@ -24,25 +24,25 @@ const find = (...patterns: string[]): string[] =>
   globSync(patterns, { cwd: root, exclude: ['node_modules/**', '**/node_modules/**'] }).sort();
 
 const suites: readonly Suite[] = [
-  { name: 'static', what: 'types, lint, format, layers', files: [], secondsPerFile: 300 },
+  { name: 'static', what: 'types, lint, format, layers', files: [], secondsPerFile: 600 },
   {
     name: 'unit',
     what: 'tests beside the code',
     files: find('{native,packages,daemons,cli,web,saga,pam,nss,systemd,bench}/**/*.test.ts'),
-    secondsPerFile: 300,
+    secondsPerFile: 600,
   },
   {
     name: 'modules',
     what: 'a one-host grid with stock login, su, sshd, pamtester, getent, in a private namespace (root)',
     files: find('test/modules/**/*.test.ts'),
     within: ['test/sandbox/enter', '--installed'],
-    secondsPerFile: 600,
+    secondsPerFile: 900,
   },
   {
     name: 'fuzz',
     what: 'every parser of outside bytes, bounded',
     files: find('test/fuzz/**/*.test.ts'),
-    secondsPerFile: 300,
+    secondsPerFile: 600,
   },
 ];
 
@@ -129,7 +129,7 @@ function runFile(suite: Suite, file: string): Promise<TestCount> {
       [
         ...before,
         '--test',
-        '--test-timeout=120000',
+        `--test-timeout=${suite.secondsPerFile * 1000}`,
         '--test-concurrency=1',
         `--test-reporter=${reporter}`,
         file,
