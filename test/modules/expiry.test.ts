@@ -57,6 +57,9 @@ test('an expired credential is gone, its session stays with ExpiredSession=keep 
 });
 
 test('with the VO service down members log in on what the node holds', async () => {
+  const mayLogIn = async (): Promise<boolean> =>
+    (await command(['pamtester', 'login', 'alice@physics', 'acct_mgmt'])).status === 0;
+  await waitFor(mayLogIn, 60_000, 'the clean-up of the ended session does not come to its end');
   await grid.daemon('vo').stop();
   const terminal = await loginOnConsole('alice@physics', '', passphrase);
   await terminal.expect(/alice@physics@node1/);
