@@ -12,6 +12,7 @@ type Callable = (...parameters: unknown[]) => unknown;
 const sys = load('./sys/build/sys.node') as Record<string, Callable>;
 const keyring = load('./keyring/build/keyring.node') as Record<string, Callable>;
 const nss = load('./nss/build/nss.node') as Record<string, Callable>;
+const fuse = load('./fuse/build/fuse.node') as Record<string, Callable>;
 const pam = load('./pam/build/pam.node') as {
   Transaction: new (...parameters: unknown[]) => Record<string, Callable>;
 };
@@ -112,6 +113,20 @@ const target: Kind = {
   ),
 };
 const address = text('@xos-nobody-listens-here', 4096);
+const callback: Kind = { valid: () => () => undefined, wrong: otherThan('function') };
+/** No bytes, the bytes of one part or those of several. */
+const replyData: Kind = {
+  valid: () => null,
+  wrong: fc.oneof(
+    anything.filter((value) => value !== null && !(value instanceof Uint8Array) && !Array.isArray(value)),
+    fc.array(bytes.wrong, { minLength: 1, maxLength: 5 }),
+    fc.constantFrom(new Array(1024).fill(new Uint8Array(1)), new Array(2 ** 32 - 1)),
+  ),
+};
+const thread = (fuse['startThread']?.(-1) as { thread: number } | undefined)?.thread;
+after(() => fuse['endThread']?.(thread));
+const runningThread: Kind = { ...integer(1, Number.MAX_SAFE_INTEGER), valid: () => thread };
+const token: Kind = integer(0, Number.MAX_SAFE_INTEGER);
 const key = { type: text('user', 31), description: text('xos:none', 4095), payload: bytes };
 const name = text('xos-nobody', 4096);
 const timeout = integer(1, 600_000);
@@ -138,6 +153,36 @@ const functions: Readonly<Record<string, readonly [Callable | undefined, readonl
   removeXattr: [sys['removeXattr'], [target, text('user.x', 255)]],
   pidfdOpen: [sys['pidfdOpen'], [integer(1, 2 ** 31 - 1)]],
   pidfdSendSignal: [sys['pidfdSendSignal'], [descriptor, integer(0, 64)]],
+  rehash: [
+    sys['rehash'],
+    [text('sha256', 16), { ...bytes, valid: () => Buffer.alloc(32) }, integer(0, 100_000_000)],
+  ],
+  crc32c: [sys['crc32c'], [bytes, integer(0, 2 ** 32 - 1)]],
+  crc32cBlocks: [
+    sys['crc32cBlocks'],
+    [
+      { ...bytes, valid: () => Buffer.alloc(9) },
+      integer(8, 1 << 20),
+      {
+        valid: () => new Uint32Array(2),
+        wrong: fc.oneof(
+          anything.filter((value) => !(value instanceof Uint32Array)),
+          // One element less than there are blocks.
+          fc.constantFrom(new Uint32Array(0), new Uint32Array(1)),
+        ),
+      },
+    ],
+  ],
+  readCached: [sys['readCached'], [descriptor, bytes, integer(0, Number.MAX_SAFE_INTEGER)]],
+  fallocate: [
+    sys['fallocate'],
+    [
+      descriptor,
+      text('reserve', 16),
+      integer(0, Number.MAX_SAFE_INTEGER),
+      integer(1, Number.MAX_SAFE_INTEGER),
+    ],
+  ],
   addKey: [keyring['addKey'], [key.type, key.description, key.payload, serial]],
   updateKey: [keyring['updateKey'], [serial, key.payload]],
   readKey: [keyring['readKey'], [serial]],
@@ -160,19 +205,39 @@ const functions: Readonly<Record<string, readonly [Callable | undefined, readonl
   getgrnam: [nss['getgrnam'], [name]],
   getgrgid: [nss['getgrgid'], [integer(0, 2 ** 32 - 1)]],
   getgrouplist: [nss['getgrouplist'], [name, integer(0, 2 ** 32 - 1)]],
+  openDevice: [fuse['openDevice'], [text('/xos-no-such-device', 4095)]],
+  readRequest: [fuse['readRequest'], [descriptor, bytes]],
+  writeReply: [fuse['writeReply'], [descriptor, bytes, integer(0, 1), replyData]],
+  mount: [
+    fuse['mount'],
+    [
+      name,
+      text('/xos-no-such-directory', 4095),
+      text('fuse.xos', 64),
+      integer(0, 2 ** 31 - 1),
+      text('', 4000),
+    ],
+  ],
+  startWatch: [fuse['startWatch'], [descriptor, callback]],
+  stopWatch: [fuse['stopWatch'], [descriptor]],
+  startThread: [fuse['startThread'], [{ ...integer(-1, 2 ** 31 - 1), valid: () => 1_000_000 }]],
+  submitWrite: [fuse['submitWrite'], [runningThread, token, bytes, bytes]],
+  submitUnmount: [
+    fuse['submitUnmount'],
+    [runningThread, token, text('/xos-no-such-mount', 4095), integer(0, 2 ** 31 - 1)],
+  ],
+  takeResults: [fuse['takeResults'], [runningThread]],
+  endThread: [fuse['endThread'], [runningThread]],
   Transaction: [
     (...parameters) => new pam.Transaction(...parameters),
-    [
-      text('xos', 4096),
-      text('alice', 65_536, 'null'),
-      text('/', 4096, 'null'),
-      { valid: () => () => undefined, wrong: otherThan('function') },
-    ],
+    [text('xos', 4096), text('alice', 65_536, 'null'), text('/', 4096, 'null'), callback],
   ],
 };
 
 test('every function of every addon is in the table', () => {
-  const exported = [...Object.keys(sys), ...Object.keys(keyring), ...Object.keys(nss), ...Object.keys(pam)];
+  const exported = [sys, keyring, nss, fuse, pam].flatMap((addon) =>
+    Object.entries(addon).flatMap(([name, value]) => (typeof value === 'function' ? [name] : [])),
+  );
   assert.deepEqual(exported.sort(), Object.keys(functions).sort());
 });
 

@@ -50,6 +50,12 @@ export interface SysAddon {
   removeXattr(target: string | number, name: string): void;
   pidfdOpen(pid: number): number;
   pidfdSendSignal(descriptor: number, signal: number): void;
+  rehash(digest: string, value: Uint8Array, rounds: number): Promise<Buffer>;
+  crc32c(bytes: Uint8Array, seed: number): number;
+  crc32cBlocks(bytes: Uint8Array, blockBytes: number, checksums: Uint32Array): number;
+  readonly crc32cIsHardware: boolean;
+  readCached(descriptor: number, buffer: Uint8Array, position: number): number;
+  fallocate(descriptor: number, kind: string, offset: number, length: number): Promise<void>;
 }
 
 /** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */

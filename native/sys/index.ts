@@ -1,11 +1,14 @@
 /**
  * What Linux offers and Node does not: credentials and descriptors over AF_UNIX, datagrams, openat2, memfd, extended
- * attributes, pidfd, socket activation.
+ * attributes, pidfd, fallocate, socket activation; CRC-32C; and a digest taken over and over, which node:crypto does one
+ * call at a time.
  *
  * A wrong type throws TypeError, a number out of range RangeError. What the kernel refuses throws, or rejects with, a
  * {@link SystemError} like Node's own (`code` 'ENOENT', `errno`, `syscall`, `path` where there is one).
  */
 export type { SystemError } from './addon.ts';
+export { readCached } from './cached-read.ts';
+export { crc32c, crc32cBlocks, crc32cIsHardware } from './checksum.ts';
 export {
   bindDatagram,
   type Datagram,
@@ -14,6 +17,7 @@ export {
   type SendDatagramOptions,
   sendDatagram,
 } from './datagram.ts';
+export { type AllocationKind, fallocate } from './fallocate.ts';
 export { memfd, sealDescriptor, seals } from './memfd.ts';
 export {
   frameMessage,
@@ -31,5 +35,6 @@ export {
   socketDescriptor,
 } from './peer-socket.ts';
 export { pidfdOpen, pidfdSendSignal } from './process-descriptor.ts';
+export { type RehashDigest, rehash } from './rehash.ts';
 export { type ListenDescriptor, listenDescriptors } from './socket-activation.ts';
 export { getXattr, listXattr, removeXattr, type SetXattrOptions, setXattr } from './xattr.ts';

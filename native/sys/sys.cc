@@ -12,6 +12,10 @@ static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
     xos::ExportFile(exports);
     xos::ExportXattr(exports);
     xos::ExportProcess(exports);
+    xos::ExportRehash(exports);
+    xos::ExportChecksum(exports);
+    xos::ExportAllocate(exports);
+    xos::ExportCachedRead(exports);
     return exports;
 }
 

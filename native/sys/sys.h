@@ -83,5 +83,9 @@ void ExportDatagram(Napi::Object exports);
 void ExportFile(Napi::Object exports);
 void ExportXattr(Napi::Object exports);
 void ExportProcess(Napi::Object exports);
+void ExportRehash(Napi::Object exports);
+void ExportChecksum(Napi::Object exports);
+void ExportAllocate(Napi::Object exports);
+void ExportCachedRead(Napi::Object exports);
 
 } // namespace xos

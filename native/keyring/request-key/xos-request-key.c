@@ -99,24 +99,32 @@ static void consider(int directory, const char *session, uid_t uid, struct selec
     memcpy(best->session, session, strlen(session) + 1);
 }
 
-/* The newest acceptable credential below ROOT/UID; best->descriptor is -1 when there is none. */
-static void select_credential(const char *root, uid_t uid, struct selection *best) {
-    best->descriptor = -1;
+/* The directory of the user's sessions, which only root may list and change
+ * (daemons/helper/session-directory.ts): opened before the user's rights are taken. -1 when there is none. */
+static int open_sessions(const char *root, uid_t uid) {
     char name[16];
     snprintf(name, sizeof name, "%u", (unsigned)uid);
     int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top < 0)
-        return;
+        return -1;
     int sessions = open_beneath(top, name, O_RDONLY | O_DIRECTORY);
     close(top);
     if (sessions < 0)
-        return;
+        return -1;
     struct stat status;
-    if (fstat(sessions, &status) != 0 || (status.st_uid != 0 && status.st_uid != uid) ||
-        (status.st_mode & 022) != 0) {
+    if (fstat(sessions, &status) != 0 || status.st_uid != 0 || (status.st_mode & 022) != 0) {
         close(sessions);
-        return;
+        return -1;
     }
+    return sessions;
+}
+
+/* The newest acceptable credential of the user's sessions, read with his rights; best->descriptor is -1 when
+ * there is none. Closes `sessions`. */
+static void select_credential(int sessions, uid_t uid, struct selection *best) {
+    best->descriptor = -1;
+    if (sessions < 0)
+        return;
     DIR *listing = fdopendir(sessions);
     if (listing == NULL) {
         close(sessions);
@@ -186,10 +194,13 @@ static int answer(unsigned long key, uid_t uid) {
     struct selection best = {.descriptor = -1};
     if (!read_requestor(key, uid, &gid))
         complain("not a request that is answered here:", KEY_DESCRIPTION);
-    else if (!become(uid, gid))
-        complain("cannot take the rights of", "the user");
-    else
-        select_credential(SESSION_ROOT, uid, &best);
+    else {
+        int sessions = open_sessions(SESSION_ROOT, uid);
+        if (become(uid, gid))
+            select_credential(sessions, uid, &best);
+        else
+            complain("cannot take the rights of", "the user");
+    }
     if (best.descriptor >= 0 && instantiate(key, best.descriptor))
         return 0;
     if (keyctl(KEYCTL_REJECT, key, NEGATIVE_SECONDS, ENOKEY, 0) != 0)
@@ -198,12 +209,13 @@ static int answer(unsigned long key, uid_t uid) {
 }
 
 static int print_selection(const char *root, uid_t uid) {
+    int sessions = open_sessions(root, uid);
     if (!become(uid, uid)) {
         complain("cannot take the rights of", "the user");
         return 2;
     }
     struct selection best;
-    select_credential(root, uid, &best);
+    select_credential(sessions, uid, &best);
     if (best.descriptor < 0)
         return 1;
     printf("%s/%s\n", best.session, CREDENTIAL);
