@@ -59,6 +59,8 @@ export interface VoState {
   readonly serviceUrl: string;
   /** The event connection stands. */
   readonly connected: boolean;
+  /** When the connection was lost, or first not made; absent while it stands. */
+  readonly unreachableSinceMs?: number;
   /** Version of the membership list in force; 0 when there is none yet. */
   readonly membershipVersion: number;
   readonly members: number;

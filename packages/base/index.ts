@@ -1,5 +1,6 @@
 export { type AtomicFileOptions, syncDirectory, writeFileAtomically } from './atomic-file.ts';
 export { formatByteSize, humanByteSize, parseByteSize } from './byte-size.ts';
+export { clientNetwork } from './client-network.ts';
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts';
 export {
   type ConfigurationOf,
@@ -46,6 +47,7 @@ export {
   type SendDatagram,
   stderrIsJournal,
 } from './journal-transport.ts';
+export { addressText, listenAt } from './listening.ts';
 export {
   createLogger,
   type LogEntry,
@@ -76,6 +78,7 @@ export { productVersion } from './product-version.ts';
 export { createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.ts';
 export { runService, type ServiceSection, serviceSchema, serviceSection } from './service.ts';
 export type { RunningService, ServiceContext, ServiceDefinition } from './service-definition.ts';
+export { createNotifier, type ServiceNotifier } from './service-notify.ts';
 export {
   createServiceSockets,
   type OwnedSockets,

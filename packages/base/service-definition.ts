@@ -42,6 +42,6 @@ export interface ServiceContext<Configuration> {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly sockets: ServiceSockets;
-  /** One line for `systemctl status`. */
+  /** One line for `systemctl status`: what the service does now, in figures. Told to PID 1 at most once a second. */
   setStatus(text: string): void;
 }

@@ -10,6 +10,8 @@ import type { ServiceConfiguration } from './service.ts';
 import type { RunningService, ServiceDefinition } from './service-definition.ts';
 import { createNotifier, type ServiceNotifier } from './service-notify.ts';
 import { createServiceSockets } from './service-sockets.ts';
+import { createServiceStatus } from './service-status.ts';
+import { watchEventLoop } from './service-watchdog.ts';
 import { stderrTransport } from './stderr-transport.ts';
 import { reasonOf, toXosError } from './xos-error.ts';
 
@@ -23,6 +25,7 @@ const events = {
   configurationWarning: defineEvent('service.configuration-warning'),
   socketUnused: defineEvent('service.socket-unused'),
   unhealthy: defineEvent('service.unhealthy'),
+  stalled: defineEvent('service.stalled'),
   runtimeWarning: defineEvent('service.runtime-warning'),
   defect: defineEvent('service.defect'),
 } as const;
@@ -43,6 +46,7 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
   const send = (path: string, bytes: Uint8Array) =>
     sys.sendDatagram(path, bytes, { memfdWhenTooLarge: true });
   const notifier = createNotifier({ environment: process.env, pid: process.pid, send });
+  const status = createServiceStatus((text) => notifier.status(text));
   // Watching the event loop wakes the process all the time: only where somebody wants to know.
   const metrics = createMetrics({ process: loaded.service.MetricsSocket !== undefined });
   const lost = metrics.counter({ name: 'xos_log_lost', help: 'Log entries that could not be written' });
@@ -67,7 +71,7 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
       metrics,
       clock: systemClock,
       sockets,
-      setStatus: (text) => notifier.status(text),
+      setStatus: (text) => status.set(text),
     })
     .catch((error: unknown) => {
       const failure = toXosError(error, `starting ${program}`);
@@ -84,7 +88,7 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
     logger.warning(events.socketUnused, `Nothing serves the passed socket ${name}`, { name });
   }
   watch(running, notifier, logger);
-  notifier.ready('Running');
+  notifier.ready(status.text);
   logger.notice(events.started, `${program} ${definition.version} runs`, { files: loaded.files.join(' ') });
 
   const reload = async () => {
@@ -100,16 +104,18 @@ export async function runLifeCycle<Schema extends ConfigurationSchema>(
           ? 'Configuration is good; all but LogLevel= takes effect at the next start'
           : 'Configuration reloaded';
       logger.notice(events.reloaded, message, { files: next.files.join(' ') });
-      notifier.ready('Running');
+      status.setRemark(undefined);
     } catch (error) {
       const refusal = toXosError(error, 'reloading the configuration');
       logger.error(events.reloadRefused, `Reload refused, the old configuration stays: ${refusal.message}`, {
         error: refusal,
       });
-      notifier.ready('Running; the last reload was refused');
+      status.setRemark(`the last reload was refused: ${refusal.message}`);
     }
+    notifier.ready(status.text);
   };
   const stop = async (signal: string) => {
+    status.stop();
     notifier.stopping();
     logger.info(events.stopping, `Stopping on ${signal}`, { signal });
     await drain(running, definition.drainMs ?? defaultDrainMs, logger);
@@ -176,16 +182,25 @@ async function drain(running: RunningService<never>, drainMs: number, logger: Lo
   }
 }
 
-/** Keeps the process alive, and PID 1 content as long as timers fire and the service calls itself healthy. */
+/** Keeps the process alive, and PID 1 content as long as it does its work. */
 function watch(running: RunningService<never>, notifier: ServiceNotifier, logger: Logger): void {
-  let wasHealthy = true;
-  setInterval(() => {
-    const healthy = running.healthy?.() ?? true;
-    if (healthy) notifier.watchdog();
-    else if (wasHealthy)
-      logger.critical(events.unhealthy, 'The service is not healthy; waiting for PID 1 to restart it');
-    wasHealthy = healthy;
-  }, notifier.watchdogIntervalMs ?? 60_000);
+  watchEventLoop({
+    intervalMs: notifier.watchdogIntervalMs ?? 60_000,
+    keepAlive: () => notifier.watchdog(),
+    healthy: () => running.healthy?.() ?? true,
+    onUnhealthy: () =>
+      logger.critical(events.unhealthy, 'The service is not healthy; waiting for PID 1 to restart it'),
+    onStalled: (lateMs) => {
+      const seconds = Math.round(lateMs / 1000);
+      logger.warning(
+        events.stalled,
+        `Nothing was done for ${seconds} s: the process was stopped or held up`,
+        {
+          lateMs,
+        },
+      );
+    },
+  });
 }
 
 function reportDefects(logger: Logger): void {

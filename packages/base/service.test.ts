@@ -11,7 +11,7 @@ import { bindDatagram, receiveDatagram } from '@xtreemos/native-sys';
 
 const fixture = join(import.meta.dirname, 'service-fixture.ts');
 
-describe('a service', { timeout: 120_000 }, () => {
+describe('a service', { timeout: 240_000 }, () => {
   let directory: string;
   let notifications: number;
   const children: ChildProcess[] = [];
@@ -116,6 +116,12 @@ describe('a service', { timeout: 120_000 }, () => {
     ]);
   });
 
+  it('tells the service manager why it did not start', async () => {
+    const { ended } = start(['--config', configure('Greeting=rude')]);
+    assert.equal(await notified(/./), 'STATUS=Configuration refused: rude greetings are not allowed');
+    assert.equal(await ended, 2);
+  });
+
   it('takes a new configuration at SIGHUP, and keeps the old one when the new one is bad', async () => {
     const { child, output } = start(['--config', configure()]);
     await notified(/^READY=1\n/);
@@ -126,7 +132,7 @@ describe('a service', { timeout: 120_000 }, () => {
     assert.match(await ask(), /^bonjour/);
     configure('Greeting=rude');
     child.kill('SIGHUP');
-    await notified(/refused/);
+    await notified(/^READY=1\nSTATUS=Running; the last reload was refused: .*rude/);
     assert.match(await ask(), /^bonjour/);
     assert.match(output.text, /Reload refused, the old configuration stays: .*rude greetings/);
   });

@@ -10,6 +10,7 @@ import { choice, path } from './configuration-kind.ts';
 import { renderConfiguration } from './configuration-render.ts';
 import type { ServiceDefinition } from './service-definition.ts';
 import { runLifeCycle } from './service-life-cycle.ts';
+import { createNotifier } from './service-notify.ts';
 import { parseServiceOptions, serviceHelp } from './service-options.ts';
 import { toXosError } from './xos-error.ts';
 
@@ -67,7 +68,19 @@ export async function runService<const Schema extends ConfigurationSchema>(
   } catch (error) {
     const refusal = toXosError(error, `starting ${program}`);
     process.stderr.write(`${program}: ${refusal.message}\n`);
+    await tellServiceManager(refusal.message);
     process.exit(refusal.exitCode);
+  }
+}
+
+/** `systemctl status` goes on showing why the service is not there. */
+async function tellServiceManager(reason: string): Promise<void> {
+  if (process.env['NOTIFY_SOCKET'] === undefined) return;
+  try {
+    const { sendDatagram } = await import('@xtreemos/native-sys');
+    createNotifier({ environment: process.env, pid: process.pid, send: sendDatagram }).status(reason);
+  } catch {
+    // Without the addon nothing runs at all, and the line above says so.
   }
 }
 

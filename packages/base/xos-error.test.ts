@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { dbusErrorName, type ErrorCode, errorCodeOfDbusName, errorRegistry } from './error-registry.ts';
-import { errorFromBody, errorFromDbus, isXosError, toDbusError, toXosError, XosError } from './xos-error.ts';
+import {
+  errorFromBody,
+  errorFromDbus,
+  isXosError,
+  reasonOf,
+  toDbusError,
+  toXosError,
+  XosError,
+} from './xos-error.ts';
 
 const context = { peer: 'xos-vo', attempt: 'list members' };
 
@@ -80,4 +88,11 @@ describe('an answer of a peer', () => {
       }),
     );
   });
+});
+
+it('the reason of several attempts at once is that of each, told once', () => {
+  const refused = (address: string): Error => new Error(`connect ECONNREFUSED ${address}:7443`);
+  const both = new AggregateError([refused('192.0.2.1'), refused('::1'), refused('::1')]);
+  assert.equal(reasonOf(both), 'connect ECONNREFUSED 192.0.2.1:7443; connect ECONNREFUSED ::1:7443');
+  assert.equal(reasonOf(new AggregateError([], 'its own words')), 'its own words');
 });

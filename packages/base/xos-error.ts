@@ -85,6 +85,10 @@ export function toXosError(error: unknown, attempt: string): XosError {
 
 /** Why, in one line, from any thrown value. */
 export function reasonOf(error: unknown): string {
+  // What connecting to a name with several addresses throws: the reasons stand in the parts alone.
+  if (error instanceof AggregateError && error.message === '') {
+    return [...new Set(error.errors.map(reasonOf))].join('; ');
+  }
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -9,16 +9,18 @@ import type {
   HostRole,
   InstallHostCertificateReply,
   ListCredentialFilesReply,
+  ListSessionsReply,
   MakeHomeReply,
   OpenCredentialFileReply,
   PlaceProcessReply,
   PublishMapReply,
   RemoveSessionReply,
   RevokeKeysReply,
-  StartMountReply,
+  StartHomeReply,
+  StartHomeRequest,
   StartServiceReply,
   StartServiceRequest,
-  StopMountReply,
+  StopHomeReply,
   StopServiceReply,
   SweepReply,
   WriteSessionReply,
@@ -64,6 +66,7 @@ export interface Helper {
     credential: Uint8Array,
   ): Promise<WriteSessionReply>;
   removeSession(session: { uid: number; sessionId: string }): Promise<RemoveSessionReply>;
+  listSessions(afterUid: number): Promise<ListSessionsReply>;
   revokeKeys(serials: readonly number[]): Promise<RevokeKeysReply>;
   /** `map`: the whole NSS map. */
   publishMap(map: Uint8Array): Promise<PublishMapReply>;
@@ -82,8 +85,8 @@ export interface Helper {
   }): Promise<InstallHostCertificateReply>;
   startService(service: Omit<StartServiceRequest, 'type'>): Promise<StartServiceReply>;
   stopService(service: { name: string; uid: number }): Promise<StopServiceReply>;
-  startMount(uid: number): Promise<StartMountReply>;
-  stopMount(uid: number): Promise<StopMountReply>;
+  startHome(home: Omit<StartHomeRequest, 'type'>): Promise<StartHomeReply>;
+  stopHome(uid: number): Promise<StopHomeReply>;
 }
 
 const longTimeoutMs = 120_000;
@@ -139,6 +142,7 @@ export function createHelperClient(options: HelperClientOptions = {}): Helper {
         ask<'write-session'>({ type: 'write-session', ...session }, { descriptors: [descriptor] }),
       ),
     removeSession: (session) => ask<'remove-session'>({ type: 'remove-session', ...session }),
+    listSessions: (afterUid) => ask<'list-sessions'>({ type: 'list-sessions', afterUid }),
     revokeKeys: (serials) => ask<'revoke-keys'>({ type: 'revoke-keys', serials }),
     publishMap: (map) =>
       withSealedMemory('xos-nss-map', map, (descriptor) =>
@@ -153,8 +157,8 @@ export function createHelperClient(options: HelperClientOptions = {}): Helper {
       ask<'start-service'>({ type: 'start-service', ...service }, { timeoutMs: longTimeoutMs }),
     stopService: (service) =>
       ask<'stop-service'>({ type: 'stop-service', ...service }, { timeoutMs: longTimeoutMs }),
-    startMount: (uid) => ask<'start-mount'>({ type: 'start-mount', uid }, { timeoutMs: longTimeoutMs }),
-    stopMount: (uid) => ask<'stop-mount'>({ type: 'stop-mount', uid }, { timeoutMs: longTimeoutMs }),
+    startHome: (home) => ask<'start-home'>({ type: 'start-home', ...home }, { timeoutMs: longTimeoutMs }),
+    stopHome: (uid) => ask<'stop-home'>({ type: 'stop-home', uid }, { timeoutMs: longTimeoutMs }),
   };
 }
 

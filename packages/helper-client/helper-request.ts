@@ -94,6 +94,19 @@ export interface RemoveSessionReply {
   readonly removed: boolean;
 }
 
+/** The session directories there are, so that one left by a crash is found: those of uids above `afterUid`, a page at a time. */
+export interface ListSessionsRequest {
+  readonly type: 'list-sessions';
+  readonly afterUid: number;
+}
+
+export interface ListSessionsReply {
+  /** By rising uid; all of a uid's, or its first 300. */
+  readonly sessions: readonly { readonly uid: number; readonly sessionId: string }[];
+  /** Uids above the last one listed have sessions too. */
+  readonly isMore: boolean;
+}
+
 /** Revokes kernel keys: of type `user`, owned by root, described `xos:credential`, nothing else. At most 256 serials. */
 export interface RevokeKeysRequest {
   readonly type: 'revoke-keys';
@@ -269,23 +282,41 @@ export interface StopServiceReply {
   readonly stopped: boolean;
 }
 
-/** Starts `xos-home@<uid>.service`, the template unit that mounts the account's home volume. systemd only. */
-export interface StartMountRequest {
-  readonly type: 'start-mount';
+/**
+ * Mounts the account's home volume on `/home/<alias>/<user>` by `xos-home@<uid>.service` of PID 1, and waits until it is there or
+ * has failed. Idempotent. Errors: XOS_EXISTS (a local home is in the way), XOS_LAUNCH_FAILED with the unit's reason,
+ * XOS_NOT_SUPPORTED (PID 1 is not systemd).
+ */
+export interface StartHomeRequest {
+  readonly type: 'start-home';
   readonly uid: number;
+  readonly gid: number;
+  readonly loginName: string;
+  /** VO id. */
+  readonly vo: string;
+  /** `[A-Za-z0-9][A-Za-z0-9._-]{0,63}` */
+  readonly volume: string;
+  /** Address of the DIR, `host:port`. */
+  readonly directory: string;
 }
 
-export interface StartMountReply {
+export interface StartHomeReply {
   readonly unit: string;
+  /** Where it is mounted, absolute. */
+  readonly home: string;
 }
 
-export interface StopMountRequest {
-  readonly type: 'stop-mount';
+/** Unmounts it after what was written is safe, which may take a minute. Idempotent. */
+export interface StopHomeRequest {
+  readonly type: 'stop-home';
   readonly uid: number;
 }
 
-export interface StopMountReply {
+export interface StopHomeReply {
+  /** False when it was not mounted. */
   readonly stopped: boolean;
+  /** Absent: everything was written before. */
+  readonly problem?: string;
 }
 
 /** Reply type by request type. */
@@ -295,6 +326,7 @@ export interface HelperReplies {
   readonly 'make-home': MakeHomeReply;
   readonly 'write-session': WriteSessionReply;
   readonly 'remove-session': RemoveSessionReply;
+  readonly 'list-sessions': ListSessionsReply;
   readonly 'revoke-keys': RevokeKeysReply;
   readonly 'publish-map': PublishMapReply;
   readonly 'place-process': PlaceProcessReply;
@@ -303,8 +335,8 @@ export interface HelperReplies {
   readonly 'install-host-certificate': InstallHostCertificateReply;
   readonly 'start-service': StartServiceReply;
   readonly 'stop-service': StopServiceReply;
-  readonly 'start-mount': StartMountReply;
-  readonly 'stop-mount': StopMountReply;
+  readonly 'start-home': StartHomeReply;
+  readonly 'stop-home': StopHomeReply;
 }
 
 export type HelperRequest =
@@ -313,6 +345,7 @@ export type HelperRequest =
   | MakeHomeRequest
   | WriteSessionRequest
   | RemoveSessionRequest
+  | ListSessionsRequest
   | RevokeKeysRequest
   | PublishMapRequest
   | PlaceProcessRequest
@@ -321,7 +354,7 @@ export type HelperRequest =
   | InstallHostCertificateRequest
   | StartServiceRequest
   | StopServiceRequest
-  | StartMountRequest
-  | StopMountRequest;
+  | StartHomeRequest
+  | StopHomeRequest;
 
 export type HelperRequestType = HelperRequest['type'];

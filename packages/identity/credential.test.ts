@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type ErrorCode, isXosError } from '@xtreemos/base';
+import { DerReader } from './der-reader.ts';
 import * as der from './der-writer.ts';
 import {
   chainOf,
@@ -165,6 +166,29 @@ describe('credentials in PKCS#12', () => {
     assert.equal(opened.chain.length, 1);
   });
 
+  test('openssl verifies the MAC of ours, finds the key under AES-256 and the certificates in the clear', async () => {
+    const bytes = await writePkcs12(user, 'x', quick);
+    const path = file('ours.p12', bytes);
+    // openssl prints the structure to standard error.
+    const line = `openssl pkcs12 -info -noout -in ${path} -passin pass:x 2>&1`;
+    const structure = execFileSync('sh', ['-c', line]).toString();
+    assert.match(structure, /MAC: sha256, Iteration 1000/);
+    assert.match(structure, /Shrouded Keybag: PBES2, PBKDF2, AES-256-CBC, Iteration 1000/);
+    assert.doesNotMatch(structure, /Encrypted data/);
+    assert.ok(bytes.includes(user.certificate.der));
+    const { d = '' } = user.key.export({ format: 'jwk' });
+    assert.ok(!bytes.includes(Buffer.from(d, 'base64url')));
+  });
+
+  test('a passphrase that is no UTF-8 is taken byte by byte, as openssl takes it', async () => {
+    const input = file('in.pem', await writeCredentialPem(user));
+    const latin = Buffer.from([0x70, 0xe4, 0xdf]);
+    const word = file('latin', Buffer.concat([latin, Buffer.from('\n')]));
+    const path = join(directory, 'latin.p12');
+    openssl('pkcs12', '-export', '-in', input, '-passout', `file:${word}`, '-out', path);
+    assert.ok((await readCredential(readFileSync(path), latin)).key.equals(user.key));
+  });
+
   for (const [what, options] of [
     ['as it makes them by default', []],
     ['with its certificates in the clear', ['-certpbe', 'NONE']],
@@ -221,6 +245,19 @@ describe('credentials in PKCS#12', () => {
       path,
     );
     await assert.rejects(readCredential(readFileSync(path), 'x'), /PBES2/);
+  });
+
+  test('a MAC of a billion rounds is refused at once', async () => {
+    const pfx = new DerReader(await writePkcs12(user, 'x', quick), 'PFX').sequence('PFX');
+    const [version, safe] = [pfx.any('version'), pfx.any('authSafe')];
+    const mac = pfx.sequence('macData');
+    const macData = der.sequence(mac.any('mac').der, mac.any('salt').der, der.integer(1_000_000_000));
+    const begin = performance.now();
+    await assert.rejects(
+      readCredential(der.sequence(version.der, safe.der, macData), 'x'),
+      /1000000000 iterations, at most 5000000/,
+    );
+    assert.ok(performance.now() - begin < 1000);
   });
 
   test('altered bytes are refused', async () => {

@@ -44,8 +44,11 @@ export {
 } from './credential.ts';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.ts';
 export { subjectHash } from './distinguished-name.ts';
+export type { HomeVolume, JoinedVo } from './joined-vo.ts';
+export { readJoinedVos } from './joined-vo.ts';
 export type { ValidatedHost, ValidatedPath, ValidatedUser, ValidationOptions } from './path-validation.ts';
 export { validatePath } from './path-validation.ts';
+export { peerChain } from './peer-chain.ts';
 export type { Challenge, ChallengeStore } from './possession-proof.ts';
 export {
   makeChallenge,
@@ -60,6 +63,7 @@ export type { ProxyOptions } from './proxy-certificate.ts';
 export { makeProxy } from './proxy-certificate.ts';
 export type { RevocationList, RevocationReason, RevokedCertificate } from './revocation-list.ts';
 export { crlPem, makeCrl, parseCrl } from './revocation-list.ts';
+export { signBytes, verifyBytes } from './signature-algorithm.ts';
 export type { DocumentHeader, SignedDocument } from './signed-document.ts';
 export { maximumDocumentBytes, signDocument, verifyDocument } from './signed-document.ts';
 export type { SigningPolicy } from './signing-policy.ts';

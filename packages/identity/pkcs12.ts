@@ -1,3 +1,4 @@
+import { isUtf8, transcode } from 'node:buffer';
 import {
   createHash,
   createHmac,
@@ -6,18 +7,12 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { reasonOf, XosError } from '@xtreemos/base';
+import { type RehashDigest, rehash } from '@xtreemos/native-sys';
 import { type Certificate, maximumChainLength, parseCertificate } from './certificate.ts';
 import { contextTag, DerReader, tag } from './der-reader.ts';
 import * as der from './der-writer.ts';
-import {
-  checkIterations,
-  decryptPbes2,
-  encryptPbes2,
-  pbkdf2Async,
-  readPbkdf2,
-} from './password-encryption.ts';
+import { checkIterations, decryptPbes2, pbkdf2Async, readPbkdf2 } from './password-encryption.ts';
 import { decryptPkcs8, encryptPkcs8, wrongPassphrase } from './private-key.ts';
 import { describeKey, judgeKey } from './public-key.ts';
 import { sha256 } from './signature-algorithm.ts';
@@ -36,9 +31,16 @@ const oid = {
   pbmac1: '1.2.840.113549.1.5.14',
 } as const;
 
-const digests: ReadonlyMap<string, { readonly name: string; readonly blockBytes: number }> = new Map([
+interface MacDigest {
+  readonly name: RehashDigest;
+  readonly blockBytes: number;
+}
+
+const sha256Mac: MacDigest = { name: 'sha256', blockBytes: 64 };
+
+const digests: ReadonlyMap<string, MacDigest> = new Map([
   ['1.3.14.3.2.26', { name: 'sha1', blockBytes: 64 }],
-  [oid.sha256, { name: 'sha256', blockBytes: 64 }],
+  [oid.sha256, sha256Mac],
   ['2.16.840.1.101.3.4.2.2', { name: 'sha384', blockBytes: 128 }],
   ['2.16.840.1.101.3.4.2.3', { name: 'sha512', blockBytes: 128 }],
 ]);
@@ -195,6 +197,7 @@ async function isMacGood(mac: DerReader, data: Buffer, passphrase: Buffer): Prom
   checkIterations(mac, iterations);
   const isGood = (key: Buffer, digest: string): boolean => {
     const actual = createHmac(digest, key).update(data).digest();
+    key.fill(0);
     return actual.length === expected.length && timingSafeEqual(actual, expected);
   };
   if (type === oid.pbmac1) {
@@ -219,40 +222,52 @@ async function isMacGood(mac: DerReader, data: Buffer, passphrase: Buffer): Prom
 }
 
 const macKeyId = 3;
-/** Rounds between two turns of the event loop: about 5 ms. */
-const roundsPerTurn = 4096;
 
-/** RFC 7292 appendix B.2, for one block of output: all that a MAC key needs. */
+/**
+ * RFC 7292 appendix B.2, for one block of output: all that a MAC key needs. The rounds run on a thread of their own: the
+ * daemon that opens a login's file answers others meanwhile.
+ */
 async function deriveMacKey(
   passphrase: Buffer,
   salt: Buffer,
   iterations: number,
-  digest: { readonly name: string; readonly blockBytes: number },
+  digest: MacDigest,
 ): Promise<Buffer> {
-  const password = bmpPassword(passphrase);
   const fill = (bytes: Buffer): Buffer =>
     Buffer.alloc(Math.ceil(bytes.length / digest.blockBytes) * digest.blockBytes, bytes);
+  const password = bmpPassword(passphrase);
+  const filled = fill(password);
   const diversifier = Buffer.alloc(digest.blockBytes, macKeyId);
-  let key = createHash(digest.name)
+  const first = createHash(digest.name)
     .update(diversifier)
     .update(salt.length === 0 ? salt : fill(salt))
-    .update(fill(password))
+    .update(filled)
     .digest();
-  for (let round = 1; round < iterations; round++) {
-    key = createHash(digest.name).update(key).digest();
-    if (round % roundsPerTurn === 0) await nextTurn();
+  password.fill(0);
+  filled.fill(0);
+  try {
+    return await rehash(digest.name, first, iterations - 1);
+  } finally {
+    first.fill(0);
   }
-  return key;
-}
-
-/** UTF-16BE with a final NUL, as appendix B.1 has it. */
-function bmpPassword(passphrase: Buffer): Buffer {
-  return Buffer.from(`${passphrase.toString('utf8')}\0`, 'utf16le').swap16();
 }
 
 /**
- * Writes what `openssl pkcs12 -export` of OpenSSL 3 writes: certificates in an encrypted safe, the key in a shrouded bag, both
- * PBES2 with AES-256-CBC and PBKDF2 HMAC-SHA-256, a MAC with SHA-256. `iterations` holds for each of them.
+ * UTF-16BE with a final NUL, as appendix B.1 has it; of bytes that are no UTF-8 each is a character, as OpenSSL takes them.
+ * No string is made on the way: strings cannot be wiped.
+ */
+function bmpPassword(passphrase: Buffer): Buffer {
+  const characters = transcode(passphrase, isUtf8(passphrase) ? 'utf8' : 'latin1', 'utf16le');
+  const password = Buffer.alloc(characters.length + 2);
+  characters.copy(password);
+  characters.fill(0);
+  return password.swap16();
+}
+
+/**
+ * Writes what `openssl pkcs12 -export -certpbe NONE` of OpenSSL 3 writes: the key in a shrouded bag under PBES2 with AES-256-CBC
+ * and PBKDF2 HMAC-SHA-256, a MAC with SHA-256 over all, `iterations` for either. Certificates are public: encrypting them
+ * would cost whoever opens the file a third derivation and an attacker nothing, who tries passphrases on the MAC.
  */
 export async function buildPkcs12(
   content: {
@@ -279,27 +294,17 @@ export async function buildPkcs12(
       ...(index === 0 ? [attributes] : []),
     ),
   );
-  const { algorithm, ciphertext } = await encryptPbes2(
-    der.sequence(...certificateBags),
-    passphrase,
-    iterations,
-  );
-  const certificateSafe = der.sequence(
-    der.oid(oid.encryptedData),
-    der.explicit(
-      0,
-      der.sequence(der.integer(0), der.sequence(der.oid(oid.data), algorithm, der.implicit(0, ciphertext))),
-    ),
-  );
   const shrouded = await encryptPkcs8(key, passphrase, iterations);
   const keyBags = der.sequence(
     der.sequence(der.oid(oid.shroudedKeyBag), der.explicit(0, shrouded), attributes),
   );
+  const certificateSafe = dataContent(der.sequence(...certificateBags));
   const authenticatedSafe = der.sequence(certificateSafe, dataContent(keyBags));
 
   const salt = randomBytes(16);
-  const macKey = await deriveMacKey(passphrase, salt, iterations, { name: 'sha256', blockBytes: 64 });
+  const macKey = await deriveMacKey(passphrase, salt, iterations, sha256Mac);
   const mac = createHmac('sha256', macKey).update(authenticatedSafe).digest();
+  macKey.fill(0);
   const digestInfo = der.sequence(der.sequence(der.oid(oid.sha256), der.nullValue()), der.octetString(mac));
   const macData = der.sequence(digestInfo, der.octetString(salt), der.integer(iterations));
   return der.sequence(der.integer(3), dataContent(authenticatedSafe), macData);

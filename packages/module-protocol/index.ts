@@ -7,5 +7,11 @@ export { FrameReader } from './frame-reader.ts';
 export * from './generated/codec.ts';
 export { ModuleConnection } from './module-connection.ts';
 export { checkNssMapHeader, nssMapHeaderBytes, readNssMap } from './nss-map-reader.ts';
-export { type NssMapContent, type NssMapGroup, type NssMapPasswd, writeNssMap } from './nss-map-writer.ts';
+export {
+  type NssMapContent,
+  type NssMapGroup,
+  type NssMapPasswd,
+  nssMapSteps,
+  writeNssMap,
+} from './nss-map-writer.ts';
 export { ProtocolError } from './protocol-error.ts';

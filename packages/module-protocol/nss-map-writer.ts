@@ -73,7 +73,19 @@ interface Indexed {
  * @param key hash key of the file; fixed only in tests
  */
 export function writeNssMap(content: NssMapContent, key: Uint8Array = randomBytes(8)): Buffer {
-  check(content);
+  const steps = nssMapSteps(content, key);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** `writeNssMap` in steps of some milliseconds at most, for a caller that has others to answer in between. */
+export function* nssMapSteps(
+  content: NssMapContent,
+  key: Uint8Array = randomBytes(8),
+): Generator<void, Buffer, void> {
+  yield* check(content);
   const { passwd, groups } = content;
   const passwdBuckets = bucketCountFor(passwd.length);
   const groupBuckets = bucketCountFor(groups.length);
@@ -87,11 +99,21 @@ export function writeNssMap(content: NssMapContent, key: Uint8Array = randomByte
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const keyView = new DataView(key.buffer, key.byteOffset, key.length);
   const hashKey: HalfSipKey = { low: keyView.getUint32(0, true), high: keyView.getUint32(4, true) };
-  const passwdIndex = writeRecords(view, hashKey, passwdStart, passwd, passwdRecord.uid, (offset, entry) =>
-    writePasswd(file, view, offset, entry),
+  const passwdIndex = yield* writeRecords(
+    view,
+    hashKey,
+    passwdStart,
+    passwd,
+    passwdRecord.uid,
+    (offset, entry) => writePasswd(file, view, offset, entry),
   );
-  const groupIndex = writeRecords(view, hashKey, groupStart, groups, groupRecord.gid, (offset, entry) =>
-    writeGroup(file, view, offset, entry),
+  const groupIndex = yield* writeRecords(
+    view,
+    hashKey,
+    groupStart,
+    groups,
+    groupRecord.gid,
+    (offset, entry) => writeGroup(file, view, offset, entry),
   );
 
   file.write(mapMagic, 0, 'latin1');
@@ -110,7 +132,7 @@ export function writeNssMap(content: NssMapContent, key: Uint8Array = randomByte
   ] as const) {
     view.setUint32(headerOffset.indexes + table * 8, start, true);
     view.setUint32(headerOffset.indexes + table * 8 + 4, buckets, true);
-    writeIndex(view, start, buckets, hashes, offsets);
+    yield* writeIndex(view, start, buckets, hashes, offsets);
     start += buckets * bucketBytes;
   }
   view.setUint32(headerOffset.passwdRegion, passwdStart, true);
@@ -122,6 +144,9 @@ export function writeNssMap(content: NssMapContent, key: Uint8Array = randomByte
   view.setUint32(headerOffset.crc, crc32c(view, 0, headerOffset.crc), true);
   return file;
 }
+
+/** Between two steps: about a millisecond. */
+const entriesPerStep = 256;
 
 const aligned = (bytes: number): number => Math.ceil(bytes / recordAlignment) * recordAlignment;
 const length = (text: string): number => Buffer.byteLength(text);
@@ -144,21 +169,22 @@ function groupRecordBytes(entry: NssMapGroup): number {
 const memberBytes = (entry: NssMapGroup): number => sum(entry.members, (member) => member.length + 1);
 
 /** Writes every record by write (which answers its length), seals it with its CRC, and remembers where it is. */
-function writeRecords<Entry>(
+function* writeRecords<Entry>(
   view: DataView,
   key: HalfSipKey,
   start: number,
   entries: readonly (Entry & { readonly name: string })[],
   idOffset: number,
   write: (offset: number, entry: Entry) => { readonly nameOffset: number; readonly bytes: number },
-): Indexed {
+): Generator<void, Indexed, void> {
   const index: Indexed = {
     nameHash: new Uint32Array(entries.length),
     idHash: new Uint32Array(entries.length),
     offset: new Uint32Array(entries.length),
   };
   let offset = start;
-  entries.forEach((entry, number) => {
+  for (const [number, entry] of entries.entries()) {
+    if (number % entriesPerStep === 0) yield;
     const { nameOffset, bytes } = write(offset, entry);
     view.setUint32(offset + passwdRecord.bytes, bytes, true);
     view.setUint32(offset, crc32c(view, offset + passwdRecord.bytes, offset + bytes), true);
@@ -166,7 +192,7 @@ function writeRecords<Entry>(
     index.idHash[number] = halfSipHash(key, view, offset + idOffset, offset + idOffset + 4);
     index.offset[number] = offset;
     offset += bytes;
-  });
+  }
   return index;
 }
 
@@ -207,14 +233,15 @@ function writeGroup(file: Buffer, view: DataView, offset: number, entry: NssMapG
 }
 
 /** Fills the buckets; an entry whose bucket is full goes to the next that is not, marking those it passes. */
-function writeIndex(
+function* writeIndex(
   view: DataView,
   start: number,
   buckets: number,
   hashes: Uint32Array,
   offsets: Uint32Array,
-): void {
+): Generator<void, void, void> {
   for (let entry = 0; entry < hashes.length; entry++) {
+    if (entry % entriesPerStep === 0) yield;
     const hash = hashes[entry] as number;
     for (let bucket = hash & (buckets - 1); ; bucket = (bucket + 1) & (buckets - 1)) {
       const at = start + bucket * bucketBytes;
@@ -230,6 +257,7 @@ function writeIndex(
     }
   }
   for (let at = start; at < start + buckets * bucketBytes; at += bucketBytes) {
+    if ((at - start) % (bucketBytes * entriesPerStep) === 0) yield;
     view.setUint32(at + bucketCrcOffset, crc32c(view, at, at + bucketCrcOffset), true);
   }
 }
@@ -253,14 +281,15 @@ function refuseSharedIds(content: NssMapContent): void {
   throw new RangeError(`NSS map: the id ${shared} is given twice: ${names.join(', ')}`);
 }
 
-function check(content: NssMapContent): void {
+function* check(content: NssMapContent): Generator<void, void, void> {
   const names = new Set<string>();
   const once = (name: string): void => {
     if (names.has(name)) throw new RangeError(`NSS map: the name ${name} is given twice`);
     names.add(name);
   };
   refuseSharedIds(content);
-  for (const entry of content.passwd) {
+  for (const [number, entry] of content.passwd.entries()) {
+    if (number % entriesPerStep === 0) yield;
     if (!isLoginName(entry.name)) {
       throw new RangeError(
         `NSS map: ${JSON.stringify(entry.name)} is not a login name (user@alias, 32 bytes)`,

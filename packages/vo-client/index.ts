@@ -40,7 +40,6 @@ export { hostRoles } from './node.ts';
 export type { NodeToken } from './node-token.ts';
 export { formatNodeToken, parseNodeToken } from './node-token.ts';
 export type { ServerTrust } from './server-trust.ts';
-export { peerChain } from './server-trust.ts';
 export type { CrlBundle, RootKey, TrustAnchor, TrustBundle, TrustDomain } from './trust.ts';
 export type { MemberFilter, RootKeyExport, ServiceStatus, VoClientOptions } from './vo-client.ts';
 export { VoClient } from './vo-client.ts';

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { XosError } from '@xtreemos/base';
 import {
   type Certificate,
   makeTrustStore,
   openTrustDirectories,
-  parseCertificate,
   parseCertificateChain,
+  peerChain,
   type TrustStore,
   validatePath,
 } from '@xtreemos/identity';
@@ -68,19 +68,6 @@ export async function verifyServer(
     const known = [...names(path.endEntity)].join(', ');
     throw untrusted(expected.host, `its certificate is for ${known}, not for ${expected.host}`);
   }
-}
-
-/** Leaf first, as the server sent them, each once. */
-export function peerChain(socket: TLSSocket): readonly Certificate[] {
-  const chain: Certificate[] = [];
-  const seen = new Set<string>();
-  let peer: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (peer?.raw !== undefined && !seen.has(peer.fingerprint256)) {
-    seen.add(peer.fingerprint256);
-    chain.push(parseCertificate(peer.raw));
-    peer = peer.issuerCertificate;
-  }
-  return chain;
 }
 
 async function storeOf(

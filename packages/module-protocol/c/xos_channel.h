@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 struct xos_channel {
-    int fd; /* -1 when closed */
+    int fd;          /* -1 when closed */
+    int64_t seen_ms; /* when this process last waited, or began to send */
 };
 
 /* A received frame; free it with xos_frame_free, which wipes it. */
@@ -76,27 +77,48 @@ static inline int xos_channel_open(struct xos_channel *channel, const char *path
         return cause;
     }
     channel->fd = fd;
+    channel->seen_ms = xos_now_ms();
     return 0;
 }
 
-/* Waits for events until deadline. Returns 0 or an errno value. */
-static inline int xos_channel_wait(struct xos_channel *channel, short events, int64_t deadline_ms) {
+/*
+ * Waits for events until *deadline_ms. Returns 0 or an errno value. What counts is time in which this process
+ * could have noticed an answer: it waits in slices, and what a slice took beyond its length, or passed
+ * between sending and waiting (a machine that stalls, a processor with too much to do, a process stopped and
+ * continued), is added to the deadline. On such a machine the daemon has to wait for its turn just as we
+ * have, and is not silent by its own fault.
+ */
+#define XOS_WAIT_SLICE_MS 50
+static inline int xos_channel_wait(struct xos_channel *channel, short events, int64_t *deadline_ms) {
     for (;;) {
-        int64_t left = deadline_ms - xos_now_ms();
-        if (left <= 0)
+        int64_t begun = xos_now_ms();
+        if (begun - channel->seen_ms > XOS_WAIT_SLICE_MS)
+            *deadline_ms += begun - channel->seen_ms;
+        channel->seen_ms = begun;
+        int64_t slice = *deadline_ms - begun;
+        if (slice <= 0)
             return ETIMEDOUT;
+        if (slice > XOS_WAIT_SLICE_MS)
+            slice = XOS_WAIT_SLICE_MS;
         struct pollfd poller = {.fd = channel->fd, .events = events};
-        int ready = poll(&poller, 1, (int)left);
+        int ready = poll(&poller, 1, (int)slice);
+        int64_t ended = xos_now_ms();
+        channel->seen_ms = ended;
         if (ready > 0)
             return 0;
         if (ready < 0 && errno != EINTR)
             return errno;
+        int64_t late = ended - begun - slice;
+        if (late > 0)
+            *deadline_ms += late;
     }
 }
 
-/* Returns 0 or an errno value. */
+/* Returns 0 or an errno value. It was seen before it sent: the daemon may answer, and this process be
+ * stopped, before send(2) returns. */
 static inline int xos_channel_send(struct xos_channel *channel, const uint8_t *data, size_t length,
                                    int64_t deadline_ms) {
+    channel->seen_ms = xos_now_ms();
     while (length > 0) {
         ssize_t sent = send(channel->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
@@ -105,7 +127,7 @@ static inline int xos_channel_send(struct xos_channel *channel, const uint8_t *d
         } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             return errno;
         } else {
-            int cause = xos_channel_wait(channel, POLLOUT, deadline_ms);
+            int cause = xos_channel_wait(channel, POLLOUT, &deadline_ms);
             if (cause != 0)
                 return cause;
         }
@@ -114,7 +136,7 @@ static inline int xos_channel_send(struct xos_channel *channel, const uint8_t *d
 }
 
 static inline int xos_channel_read(struct xos_channel *channel, uint8_t *data, size_t length,
-                                   int64_t deadline_ms) {
+                                   int64_t *deadline_ms) {
     while (length > 0) {
         ssize_t got = recv(channel->fd, data, length, MSG_DONTWAIT);
         if (got > 0) {
@@ -139,7 +161,7 @@ static inline int xos_channel_receive(struct xos_channel *channel, struct xos_fr
                                       int64_t deadline_ms) {
     uint8_t header[XOS_FRAME_HEADER_BYTES];
     *frame = (struct xos_frame){NULL, 0, 0};
-    int cause = xos_channel_read(channel, header, sizeof header, deadline_ms);
+    int cause = xos_channel_read(channel, header, sizeof header, &deadline_ms);
     if (cause != 0)
         return cause;
     uint32_t length;
@@ -149,7 +171,7 @@ static inline int xos_channel_receive(struct xos_channel *channel, struct xos_fr
     if (frame->payload == NULL)
         return ENOMEM;
     frame->length = length;
-    cause = xos_channel_read(channel, frame->payload, length, deadline_ms);
+    cause = xos_channel_read(channel, frame->payload, length, &deadline_ms);
     if (cause != 0)
         xos_frame_free(frame);
     return cause;
