@@ -90,7 +90,7 @@ function checkInvariants(file: string, acknowledged: Acknowledged, at: string): 
 }
 
 test('killed before any statement, the store comes back whole and keeps what it acknowledged', {
-  timeout: 120_000,
+  timeout: 500_000,
 }, async (context) => {
   const directory = temporaryDirectory(context);
   const whole = await runWorkload(join(directory, 'whole.db'), 1, 0);

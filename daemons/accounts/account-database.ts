@@ -1,8 +1,10 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { XosError } from '@xtreemos/base';
+import { AccountConnection, type AccountReader, type AccountWriter, type Row } from './account-connection.ts';
 import { MIGRATIONS } from './account-schema.ts';
+import { inTurns, type Steps } from './in-turns.ts';
 
-export type Row = Readonly<Record<string, unknown>>;
+export type { Row } from './account-connection.ts';
 
 export interface AccountDatabaseOptions {
   /** Called before every statement with its text: fault injection counts and kills here. */
@@ -24,50 +26,65 @@ const WRITES_PER_COMMIT = 256;
  * accounts.db. WAL with synchronous=FULL: a commit is on the disk when it returns, so an answer given after it stands
  * whatever happens next. Concurrent writers share one commit (`durably`), because the sync is what costs.
  */
-export class AccountDatabase {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+export class AccountDatabase implements AccountReader {
+  readonly #main: AccountConnection;
   readonly #path: string;
-  readonly #before: ((sql: string) => void) | undefined;
+  readonly #options: AccountDatabaseOptions;
   #pending: PendingWrite[] = [];
+  /** The connection of a transaction that is written in turns; other writes wait for its end. */
+  #long: AccountConnection | undefined;
+  #closed = false;
 
   /** @throws Error naming the file when it cannot be opened, is damaged, or was written by a newer version */
   constructor(path: string, options: AccountDatabaseOptions = {}) {
     this.#path = path;
-    this.#before = options.beforeStatement;
+    this.#options = options;
     try {
-      this.#database = new DatabaseSync(path, { timeout: 5000 });
-      this.#database.exec('PRAGMA journal_mode = WAL');
-      this.#database.exec('PRAGMA synchronous = FULL');
-      this.#database.exec('PRAGMA foreign_keys = ON');
-      // The log must not keep the size of the largest membership list ever applied.
-      this.#database.exec('PRAGMA journal_size_limit = 1048576');
+      this.#main = this.#connect();
       this.#migrate(path);
-      if (options.maximumPages !== undefined) {
-        this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(options.maximumPages)}`);
-      }
     } catch (error) {
       throw new Error(`account database ${path} cannot be used: ${String(error)}`, { cause: error });
     }
   }
 
+  #connect(): AccountConnection {
+    if (this.#closed) throw new Error(`${this.#path} is closed`);
+    const connection = new AccountConnection(this.#path, this.#options.beforeStatement);
+    connection.configure('PRAGMA journal_mode = WAL');
+    connection.configure('PRAGMA synchronous = FULL');
+    connection.configure('PRAGMA foreign_keys = ON');
+    // The log must not keep the size of the largest membership list ever applied.
+    connection.configure('PRAGMA journal_size_limit = 1048576');
+    if (this.#options.maximumPages !== undefined) {
+      connection.configure(`PRAGMA max_page_count = ${Math.trunc(this.#options.maximumPages)}`);
+    }
+    return connection;
+  }
+
+  /** A transaction in turns that is under way is undone; its caller gets an error. */
   close(): void {
-    this.#flush();
-    this.#statements.clear();
-    this.#database.close();
+    this.#closed = true;
+    this.#long?.close();
+    this.#long = undefined;
+    this.#flushAll();
+    this.#main.close();
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepared(sql).get(...values);
+    return this.#main.get(sql, ...values);
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepared(sql).all(...values);
+    return this.#main.all(sql, ...values);
+  }
+
+  each(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
+    return this.#main.each(sql, ...values);
   }
 
   /** @returns the number of rows changed */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepared(sql).run(...values).changes);
+    return this.#main.run(sql, ...values);
   }
 
   /** SQLITE_FULL (13) is the site's to mend, and says so. */
@@ -82,14 +99,61 @@ export class AccountDatabase {
 
   /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. @throws XosError XOS_STORAGE_FULL */
   transaction<T>(work: () => T): T {
-    this.#exec('BEGIN IMMEDIATE');
+    this.#main.run('BEGIN IMMEDIATE');
     try {
       const result = work();
-      this.#exec('COMMIT');
+      this.#main.run('COMMIT');
       return result;
     } catch (error) {
-      this.#rollBack('ROLLBACK');
+      // After SQLITE_FULL SQLite has rolled back by itself, and a second ROLLBACK would hide the first error.
+      if (this.#main.isTransaction) this.#main.run('ROLLBACK');
       throw this.#explained(error);
+    }
+  }
+
+  /**
+   * As `transaction`, for work that would hold the event loop long: it is done in turns on a connection of its own. Questions
+   * see the state before it until it is durable, and what is queued by `durably` is written after it. One at a time.
+   */
+  async transactionInTurns<T>(work: (writer: AccountWriter) => Steps<T>): Promise<T> {
+    if (this.#long !== undefined) throw new Error('a transaction in turns is under way already');
+    this.#flushAll();
+    const long = this.#connect();
+    this.#long = long;
+    try {
+      long.run('BEGIN IMMEDIATE');
+      const result = await inTurns(this.#whileOpen(long, work(long)));
+      long.run('COMMIT');
+      return result;
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      // `close` may have been first. Closing undoes what was not committed.
+      if (this.#long === long) {
+        this.#long = undefined;
+        long.close();
+        if (this.#pending.length > 0) setImmediate(() => this.#flush());
+      }
+    }
+  }
+
+  /** Reads one state of the database in turns, whatever is written meanwhile. */
+  async readInTurns<T>(work: (reader: AccountReader) => Steps<T>): Promise<T> {
+    const reader = this.#connect();
+    try {
+      reader.run('BEGIN');
+      return await inTurns(work(reader));
+    } finally {
+      reader.close();
+    }
+  }
+
+  *#whileOpen<T>(connection: AccountConnection, steps: Steps<T>): Steps<T> {
+    for (;;) {
+      if (this.#long !== connection) throw new Error(`${this.#path} was closed meanwhile`);
+      const { done, value } = steps.next();
+      if (done === true) return value;
+      yield;
     }
   }
 
@@ -104,7 +168,12 @@ export class AccountDatabase {
     });
   }
 
+  #flushAll(): void {
+    while (this.#pending.length > 0) this.#flush();
+  }
+
   #flush(): void {
+    if (this.#long !== undefined) return;
     const batch = this.#pending.splice(0, WRITES_PER_COMMIT);
     if (this.#pending.length > 0) setImmediate(() => this.#flush());
     if (batch.length === 0) return;
@@ -122,47 +191,27 @@ export class AccountDatabase {
   }
 
   #runWithinBatch(write: PendingWrite): () => void {
-    this.#exec('SAVEPOINT one');
+    this.#main.run('SAVEPOINT one');
     try {
       const value = write.run();
-      this.#exec('RELEASE one');
+      this.#main.run('RELEASE one');
       return () => write.resolve(value as never);
     } catch (error) {
-      if (!this.#database.isTransaction) throw error;
-      this.#exec('ROLLBACK TO one');
-      this.#exec('RELEASE one');
+      if (!this.#main.isTransaction) throw error;
+      this.#main.run('ROLLBACK TO one');
+      this.#main.run('RELEASE one');
       return () => write.reject(this.#explained(error));
     }
   }
 
-  #rollBack(sql: string): void {
-    // After SQLITE_FULL SQLite has rolled back by itself, and a second ROLLBACK would hide the first error.
-    if (this.#database.isTransaction) this.#exec(sql);
-  }
-
-  #exec(sql: string): void {
-    this.#before?.(sql);
-    this.#prepared(sql, true).run();
-  }
-
-  #prepared(sql: string, quiet = false): StatementSync {
-    if (!quiet) this.#before?.(sql);
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
   #migrate(path: string): void {
-    const version = Number(this.#database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+    const version = Number(this.#main.get('PRAGMA user_version')?.['user_version'] ?? 0);
     if (version > MIGRATIONS.length) {
       throw new Error(`${path} has schema version ${version}, this program knows up to ${MIGRATIONS.length}`);
     }
     for (const [index, sql] of MIGRATIONS.entries()) {
       if (index < version) continue;
-      this.#database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
+      this.#main.configure(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
     }
   }
 }

@@ -231,6 +231,30 @@ test('a member who leaves loses the session, the processes and the name, and the
   );
 });
 
+test('an account that ends while the leader is moved into its cgroup opens no session', async (context) => {
+  const vo = physics();
+  const host = await startHost(context, [vo]);
+  await connected(host, 2);
+  host.helper.files.set('alice.p12', (await vo.credential('alice', { pkcs12: true })).file);
+  const { handle } = await authenticate(host, 'alice@physics', '', 'correct horse');
+  host.helper.placing = () => host.service.expireLease('alice@physics');
+  const request = { type: 'openSession', user: 'alice@physics', ...where, handle, sshAuthInfo: '' } as const;
+  const messages = await host.ask('pam', request);
+  assert.equal(result(messages).pamCode, PAM_CODE.SESSION_ERR);
+  assert.equal(host.service.map.sessions('').length, 0);
+
+  // One without a credential is not even told of its id.
+  host.helper.placing = async () => undefined;
+  await eventually(() => host.service.map.account('alice@physics').state !== 'ending', 'cleaned up');
+  host.helper.placing = () => host.service.expireLease('alice@physics');
+  const without = await host.ask('pam', { ...request, handle: '' });
+  assert.deepEqual(
+    without.map(({ type }) => type),
+    ['result'],
+  );
+  assert.equal(result(without).pamCode, PAM_CODE.SESSION_ERR);
+});
+
 test('a certificate revoked while its session runs ends the session, and no longer logs in', async (context) => {
   const vo = physics();
   const host = await startHost(context, [vo]);
@@ -342,6 +366,24 @@ test('a session whose leader died is closed without being told', async (context)
   assert.equal(host.service.map.sessions('').length, 0);
 });
 
+test('session files without a session go, those of a session that is open or being opened stay', async (context) => {
+  const vo = physics();
+  const host = await startHost(context, [vo]);
+  await connected(host, 2);
+  host.helper.files.set('alice.p12', (await vo.credential('alice', { pkcs12: true })).file);
+  const { handle } = await authenticate(host, 'alice@physics', '', 'correct horse');
+  host.helper.sessions.set('left-by-a-crash', 'PEM');
+  host.helper.makingHome = async () => {
+    await eventually(() => host.helper.sessions.size === 2, 'the files are written');
+    await host.service.reapSessions();
+    assert.equal(host.helper.sessions.size, 1);
+  };
+  await openSession(host, 'alice@physics', handle);
+  await host.service.reapSessions();
+  const [open] = host.service.map.sessions('');
+  assert.deepEqual([...host.helper.sessions.keys()], [open?.sessionId]);
+});
+
 test('an expired credential ends the session where the site says so, and only there', async (context) => {
   for (const policy of ['keep', 'end'] as const) {
     const vo = physics();
@@ -439,6 +481,29 @@ test('SSH: the certificate of the VO gives its principal, and a session certific
     'the session of the revoked certificate ended',
   );
   assert.deepEqual(await ask('alice@physics'), []);
+});
+
+test('SSH: a good certificate gives no principal once the membership list is stale', async (context) => {
+  const vo = physics();
+  const host = await startHost(context, [vo]);
+  await connected(host, 2);
+  await host.service.refresh();
+  const { blob } = vo.sshCertificate('alice', 7n, 2 * 86_400_000);
+  const { parseSshCertificate } = await import('@xtreemos/identity');
+  const caFingerprint = parseSshCertificate(blob).authority.fingerprint;
+  const ask = async () =>
+    await host.ask('pam', {
+      type: 'principals',
+      user: 'alice@physics',
+      keyId: 'alice',
+      serial: '7',
+      caFingerprint,
+      certificate: blob.toString('base64'),
+    });
+  assert.deepEqual(await ask(), [{ type: 'principalList', names: ['alice@physics.example'] }]);
+  vo.disconnect();
+  host.clock.advance(86_401_000);
+  assert.deepEqual(await ask(), [{ type: 'principalList', names: [] }]);
 });
 
 test('an SSH session that got no credential ends with its certificate all the same', async (context) => {

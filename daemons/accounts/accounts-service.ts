@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { AccountCounts, VoState } from '@xtreemos/accounts-client';
 import { type RunningService, reasonOf, type ServiceContext, XosError } from '@xtreemos/base';
 import { createHelperClient, type Helper } from '@xtreemos/helper-client';
-import { openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
-import { writeNssMap } from '@xtreemos/module-protocol';
+import { type JoinedVo, openTrustDirectories, type TrustDirectories } from '@xtreemos/identity';
+import { nssMapSteps } from '@xtreemos/module-protocol';
 import type { PeerCredentials } from '@xtreemos/native-sys';
 import { AccountDatabase } from './account-database.ts';
 import { events } from './account-events.ts';
@@ -15,9 +15,10 @@ import { AccountStore } from './account-store.ts';
 import type { AccountsConfiguration } from './configuration.ts';
 import { expire } from './expiry.ts';
 import { foreignIdsOf, type NameServices } from './foreign-ids.ts';
+import { HomeVolumes } from './home-volumes.ts';
 import { renewHostCertificates } from './host-renewal.ts';
 import { Housekeeping } from './housekeeping.ts';
-import type { JoinedVo } from './joined-vo.ts';
+import { inTurns } from './in-turns.ts';
 import { LeaseEnd } from './lease-end.ts';
 import { createLoginServices } from './login-services.ts';
 import { MapPublisher } from './map-publisher.ts';
@@ -30,6 +31,7 @@ import { hostProcesses, type ProcessTable } from './process-table.ts';
 import { RevocationWatch } from './revocation-watch.ts';
 import type { SessionService } from './session-service.ts';
 import { fileRevision, readSiteRules, type SiteRules, siteRevision } from './site-rules.ts';
+import { crlsGoodUntil, statusLine } from './status-line.ts';
 import { VoConnections } from './vo-connections.ts';
 import { VoDirectory, type VoService } from './vo-directory.ts';
 
@@ -70,6 +72,7 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
   readonly #intake: MembershipIntake;
   readonly #connections: VoConnections;
   readonly #sessions: SessionService;
+  readonly #homes: HomeVolumes;
   readonly #servers: readonly Server[];
   readonly #housekeeping: Housekeeping;
   #generation = 0;
@@ -96,10 +99,11 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     await context.sockets.listenUnix(pamServer, { name: 'pam', path: Login.PamSocket, mode: 0o666 });
     await context.sockets.listenUnix(nssServer, { name: 'nss', path: Login.NssSocket, mode: 0o666 });
     await service.#connections.rescan();
+    service.#tellStatus();
     service.#voRevision = service.#voFilesRevision();
     void service.#publisher.publish();
     void service.#leaseEnd.cleanAll();
-    void service.#sessions.reap();
+    void service.reapSessions();
     return service;
   }
 
@@ -134,14 +138,30 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     });
     const directory = this.#directory;
     this.#publisher = new MapPublisher({
-      build: () => writeNssMap(nssMapContent(store, this.look, ++this.#generation)),
+      build: async () => {
+        const { look } = this;
+        const generation = ++this.#generation;
+        const content = await store.database.readInTurns((reader) => nssMapContent(reader, look, generation));
+        return inTurns(nssMapSteps(content));
+      },
       publish: (map) => this.#helper.publishMap(map),
       logger,
       sleep,
+      onChange: () => this.#tellStatus(),
+    });
+    const processes = environment.processes ?? hostProcesses;
+    this.#homes = new HomeVolumes({
+      helper: this.#helper,
+      logger,
+      processes,
+      directory: () => this.#configuration.Accounts.HomeVolumeDirectory,
+      volumeOf: (vo) => directory.find(vo)?.home,
+      isInUse: (uid) => this.#sessions.isInUse(uid),
     });
     this.#leaseEnd = new LeaseEnd({
       store,
       helper: this.#helper,
+      unmountHome: (uid) => this.#homes.stop(uid),
       logger,
       sleep,
       onEnded: (lease, reason) => {
@@ -158,7 +178,8 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
       helper: this.#helper,
       directory,
       trust,
-      processes: environment.processes ?? hostProcesses,
+      homes: this.#homes,
+      processes,
       clock,
       logger,
       onPamAnswered: counted.pamAnswered,
@@ -232,6 +253,8 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
           work: () => this.#renewHostCertificates(),
         },
         { name: 'reading the trust directory', everyMs: 60_000, work: () => this.#reloadTrust() },
+        // A revocation list ends without an event.
+        { name: 'telling the status', everyMs: 60_000, work: () => this.#tellStatus() },
       ],
       logger,
     );
@@ -264,9 +287,10 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     await this.#leaseEnd.end(lease, 'ended by the administrator');
   }
 
-  /** Closes sessions whose leader is gone; also done every 15 s. */
-  reapSessions(): Promise<void> {
-    return this.#sessions.reap();
+  /** Closes sessions whose leader is gone, and unmounts homes that nobody uses; also done every 15 s. */
+  async reapSessions(): Promise<void> {
+    await this.#sessions.reap();
+    await this.#homes.reap();
   }
 
   /** Ends what time has ended; also done every 5 s. */
@@ -330,14 +354,24 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
     if (this.#stopped) return;
     this.#announcement ??= setTimeout(() => {
       this.#announcement = undefined;
-      const { vos, members, sessions } = this.counts();
-      const connected = this.vos().filter((state) => state.connected).length;
-      const number = (count: number) => count.toLocaleString('en-US');
-      this.#context.setStatus(
-        `${connected} of ${vos} VOs connected, ${number(members)} members, ${number(sessions)} sessions`,
-      );
+      this.#tellStatus();
       this.#tell((observer) => observer.stateChanged());
     }, 200).unref();
+  }
+
+  #tellStatus(): void {
+    if (this.#stopped) return;
+    const { clock, setStatus } = this.#context;
+    const joined = new Set(this.#directory.joined.map(({ vo }) => vo));
+    setStatus(
+      statusLine({
+        vos: this.vos(),
+        counts: this.#store.counts(),
+        crlsGoodUntilMs: crlsGoodUntil(this.#trust.current, joined),
+        mapProblem: this.#publisher.problem,
+        nowMs: clock.nowMs(),
+      }),
+    );
   }
 
   #foreignQuery(services: NameServices | undefined) {
@@ -369,11 +403,12 @@ export class AccountsService implements RunningService<AccountsConfiguration> {
 
   async #renewHostCertificates(): Promise<void> {
     const { clock, logger } = this.#context;
-    const { HostDirectory: hostDirectory } = this.#configuration.Accounts;
+    const { HostDirectory: hostDirectory, RequestDirectory: requestDirectory } = this.#configuration.Accounts;
     for (const { vo } of this.#directory.joined) {
       await renewHostCertificates(vo, {
         directory: this.#directory,
         hostDirectory,
+        requestDirectory,
         helper: this.#helper,
         clock,
         logger,

@@ -21,9 +21,13 @@ export const accountsConfiguration = defineConfiguration({
     TrustDirectory: kind.path('/etc/grid-security/certificates'),
     /** `<vo>/accounts.key` and `.pem`. */
     HostDirectory: kind.path('/etc/xtreemos/host'),
+    /** `<role>/<vo>.csr`, by daemons whose keys only they can read. */
+    RequestDirectory: kind.path('/run/xtreemos'),
     PasswdFile: kind.path('/etc/passwd'),
     GroupFile: kind.path('/etc/group'),
     HomeDirectory: kind.path('/home'),
+    /** Where xos-helper notes which home volumes are mounted: VolumeDirectory= of helper.conf. */
+    HomeVolumeDirectory: kind.path('/run/xtreemos/home'),
     Shell: kind.path('/bin/bash'),
     FirstUserId: kind.integer(UID_MIN, { minimum: UID_MIN, maximum: UID_MAX }),
     LastUserId: kind.integer(UID_MAX, { minimum: UID_MIN, maximum: UID_MAX }),

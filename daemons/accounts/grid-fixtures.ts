@@ -59,6 +59,8 @@ export class FakeVo {
   down = false;
   /** Session certificates cannot be had while it is set. */
   refusesSessions = false;
+  /** Volume of homes, if `install` is to name one. */
+  homeVolume: string | undefined;
   /** DER of lists that it hands out behind its own. */
   forgedCrls: readonly Buffer[] = [];
   #wake: (() => void)[] = [];
@@ -132,7 +134,9 @@ export class FakeVo {
     writeFileSync(join(host, 'accounts.pem'), certificatePem({ der }, this.rca.certificate));
     writeFileSync(
       join(directory, 'vo.d', `${this.id}.conf`),
-      `[VO]\nId=${this.id}\nServiceUrl=https://vo.example:7443\nCaFingerprint=${this.root.certificate.fingerprint}\n`,
+      `[VO]\nId=${this.id}\nServiceUrl=https://vo.example:7443\nCaFingerprint=${this.root.certificate.fingerprint}\n${
+        this.homeVolume === undefined ? '' : `HomeVolume=${this.homeVolume}\nDirectory=dir.example\n`
+      }`,
     );
   }
 
@@ -166,7 +170,7 @@ export class FakeVo {
     return { file, certificate, key };
   }
 
-  sshCertificate(user: string, serial: bigint): { line: string; blob: Buffer } {
+  sshCertificate(user: string, serial: bigint, validMs = 3_600_000): { line: string; blob: Buffer } {
     const { publicKey } = generateKeyPairSync('ed25519');
     return issueSshUserCertificate({
       authorityKey: this.sshAuthority,
@@ -175,7 +179,7 @@ export class FakeVo {
       keyId: user,
       principals: [`${user}@${this.id}`],
       validAfter: new Date(this.now.getTime() - 60_000),
-      validBefore: new Date(this.now.getTime() + 3_600_000),
+      validBefore: new Date(this.now.getTime() + validMs),
     });
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -35,6 +35,16 @@ export class FakeHelper {
   readonly revokedKeys: number[] = [];
   map: Buffer | undefined;
   down = false;
+  /** What happens before a leader is in its cgroup. */
+  placing: () => Promise<void> = async () => undefined;
+  readonly mountedHomes = new Set<number>();
+  /** Where it notes them. */
+  homeVolumeDirectory = '';
+  /** What happens before a home volume is mounted, and unmounted. */
+  mounting: () => Promise<void> = async () => undefined;
+  unmounting: () => Promise<void> = async () => undefined;
+  /** What happens before a home is there. */
+  makingHome: () => Promise<void> = async () => undefined;
 
   get helper(): Helper {
     const note = (call: string) => {
@@ -67,6 +77,7 @@ export class FakeHelper {
       },
       makeHome: async ({ uid, loginName }) => {
         note(`home ${loginName}`);
+        await this.makingHome();
         this.homes.add(`${loginName} ${uid}`);
         return { home: `/home/${loginName}`, created: true };
       },
@@ -80,6 +91,11 @@ export class FakeHelper {
         note('remove-session');
         return { removed: this.sessions.delete(sessionId) };
       },
+      listSessions: async () => {
+        note('list-sessions');
+        const sessions = [...this.sessions.keys()].map((sessionId) => ({ uid: 2_030_043_136, sessionId }));
+        return { sessions, isMore: false };
+      },
       revokeKeys: async (serials) => {
         note('revoke-keys');
         this.revokedKeys.push(...serials);
@@ -91,6 +107,7 @@ export class FakeHelper {
         return { path: '/run/xtreemos/nss/accounts.map', sizeBytes: map.length };
       },
       placeProcess: async () => {
+        await this.placing();
         note('place-process');
         return { placedBy: 'helper' };
       },
@@ -117,8 +134,19 @@ export class FakeHelper {
       installHostCertificate: unused,
       startService: unused,
       stopService: unused,
-      startMount: unused,
-      stopMount: unused,
+      startHome: async ({ uid, vo, volume, directory, loginName }) => {
+        note(`start-home ${loginName} ${volume} of ${vo} at ${directory}`);
+        await this.mounting();
+        this.mountedHomes.add(uid);
+        writeFileSync(join(this.homeVolumeDirectory, `${uid}.env`), '');
+        return { unit: `xos-home@${uid}.service`, home: `/home/${loginName}` };
+      },
+      stopHome: async (uid) => {
+        note('stop-home');
+        await this.unmounting();
+        rmSync(join(this.homeVolumeDirectory, `${uid}.env`), { force: true });
+        return { stopped: this.mountedHomes.delete(uid) };
+      },
     };
   }
 
@@ -146,6 +174,8 @@ export interface TestHost {
   /** Who the daemon takes its socket clients for. */
   peer: { uid: number; gid: number; pid: number };
   leader: { pid: number; start: string | undefined };
+  /** Uids that processes are of. */
+  readonly busyUids: Set<number>;
 }
 
 type TestContext = { after(work: () => void | Promise<void>): void };
@@ -171,6 +201,7 @@ VoDirectory=${directory}/vo.d
 MappingFile=${directory}/mapping.conf
 TrustDirectory=${directory}/trust
 HostDirectory=${directory}/host
+HomeVolumeDirectory=${directory}/home-volumes
 QueryNameServices=no
 ${options.configuration ?? ''}
 [Login]
@@ -180,10 +211,13 @@ ${options.login ?? ''}
 `;
   const configuration = parseConfiguration(accountsConfiguration, [{ file: 'accounts.conf', content }]).value;
   const helper = new FakeHelper();
+  helper.homeVolumeDirectory = join(directory, 'home-volumes');
+  mkdirSync(helper.homeVolumeDirectory, { recursive: true });
   const clock = manualClock(TEST_NOW.getTime());
   const host = {
     peer: { uid: 0, gid: 0, pid: 4242 },
     leader: { pid: 4242, start: '100' as string | undefined },
+    busyUids: new Set<number>(),
   };
   const sockets = createServiceSockets([]);
   const service = await AccountsService.start(
@@ -202,7 +236,10 @@ ${options.login ?? ''}
         if (found === undefined) throw new Error(`no VO ${vo}`);
         return found.service();
       },
-      processes: { startTime: (pid) => (pid === host.leader.pid ? host.leader.start : undefined) },
+      processes: {
+        startTime: (pid) => (pid === host.leader.pid ? host.leader.start : undefined),
+        hasUser: (uid) => host.busyUids.has(uid),
+      },
       peer: () => host.peer,
     },
   );

@@ -7,6 +7,8 @@ import type { AccountStore } from './account-store.ts';
 export interface LeaseEndOptions {
   readonly store: AccountStore;
   readonly helper: Helper;
+  /** Unmounts the home of an account, if it is mounted. */
+  readonly unmountHome: (uid: number) => Promise<void>;
   readonly logger: Logger;
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Called when an account is clean; the reason is the lease's. */
@@ -85,10 +87,11 @@ export class LeaseEnd {
   }
 
   async #clean(lease: Lease): Promise<void> {
-    const { store, helper, onSessionGone } = this.#options;
+    const { store, helper, unmountHome, onSessionGone } = this.#options;
     const sessions = store.sessionsOf(lease.vo, lease.user);
     const { processesLeft } = await helper.endAccount(lease.uid);
     if (processesLeft > 0) throw new Error(`${processesLeft} processes cannot be ended`);
+    await unmountHome(lease.uid);
     const keys = sessions.flatMap(({ keySerial }) => (keySerial === undefined ? [] : [keySerial]));
     for (let start = 0; start < keys.length; start += 256)
       await helper.revokeKeys(keys.slice(start, start + 256));

@@ -7,6 +7,7 @@ import { AccountAccess } from './account-access.ts';
 import type { Lease, SessionRecord } from './account-records.ts';
 import type { AccountStore } from './account-store.ts';
 import type { AccountsConfiguration } from './configuration.ts';
+import type { HomeVolumes } from './home-volumes.ts';
 import { LoginConversation, type VoNode } from './login-conversation.ts';
 import { LoginHandles, type SessionProof } from './login-handle.ts';
 import { createPamServer, type PamServerOptions } from './pam-server.ts';
@@ -22,6 +23,7 @@ export interface LoginServicesOptions {
   readonly site: () => SiteRules;
   readonly store: AccountStore;
   readonly helper: Helper;
+  readonly homes: HomeVolumes;
   readonly directory: VoDirectory;
   readonly trust: TrustDirectories;
   readonly processes: ProcessTable;
@@ -78,6 +80,7 @@ export function createLoginServices(options: LoginServicesOptions): LoginService
     store,
     access,
     helper,
+    homes: options.homes,
     clock,
     logger,
     processes: options.processes,

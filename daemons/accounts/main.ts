@@ -1,8 +1,8 @@
 import { productVersion, runService } from '@xtreemos/base';
+import { readJoinedVos } from '@xtreemos/identity';
 import { offerOnBus } from './accounts-bus.ts';
 import { AccountsService } from './accounts-service.ts';
 import { accountsConfiguration } from './configuration.ts';
-import { readJoinedVos } from './joined-vo.ts';
 import { readSiteRules } from './site-rules.ts';
 
 await runService({

@@ -3,9 +3,11 @@ import { events } from './account-events.ts';
 
 export interface MapPublisherOptions {
   /** Builds the bytes of the map as things stand. */
-  readonly build: () => Uint8Array;
+  readonly build: () => Promise<Uint8Array>;
   readonly publish: (map: Uint8Array) => Promise<unknown>;
   readonly logger: Logger;
+  /** The map went out, or not: `problem` changed. */
+  readonly onChange?: () => void;
   /** Waits between attempts; the signal ends the wait. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -24,6 +26,11 @@ export class MapPublisher {
 
   constructor(options: MapPublisherOptions) {
     this.#options = options;
+  }
+
+  /** Why the last attempt failed; undefined when it did not. */
+  get problem(): string | undefined {
+    return this.#lastProblem;
   }
 
   /** True once any map was published by this process. */
@@ -50,10 +57,14 @@ export class MapPublisher {
     while (this.#wanted && !this.#stopped.signal.aborted) {
       this.#wanted = false;
       try {
-        const map = build();
+        const map = await build();
         await publish(map);
         this.#published = true;
-        this.#lastProblem = undefined;
+        if (this.#lastProblem !== undefined) {
+          logger.notice(events.mapPublished, 'NSS map published again');
+          this.#lastProblem = undefined;
+          this.#options.onChange?.();
+        }
         logger.debug(events.mapPublished, `NSS map of ${map.length} bytes published`);
         waitMs = 250;
       } catch (error) {
@@ -63,6 +74,7 @@ export class MapPublisher {
           logger.warning(events.mapNotPublished, `NSS map was not published, trying until it is: ${reason}`);
         }
         this.#lastProblem = reason;
+        this.#options.onChange?.();
         this.#wanted = true;
         await sleep(waitMs, this.#stopped.signal);
         waitMs = Math.min(waitMs * 2, 15_000);

@@ -3,6 +3,7 @@ import test from 'node:test';
 import { readNssMap, writeNssMap } from '@xtreemos/module-protocol';
 import { aMember, aMembership, aStore, nothingForeign, siteRules, VO } from './account-fixtures.ts';
 import { preferredUid } from './id-assignment.ts';
+import { atOnce } from './in-turns.ts';
 import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
 import { parseMappingRules } from './mapping-rules.ts';
 import { applyMembership, forgetVo } from './membership-application.ts';
@@ -30,9 +31,11 @@ test('10,000 members get their uids in one transaction, and applying the list ag
       aMember(`user${index}`, { fqans: [`/${VO}`, `/${VO}/g${index % 50}`] }),
     ),
   );
-  const startedAt = performance.now();
+  // Processor time: a machine with more to do gives the daemon less of it.
+  const startedAt = process.cpuUsage();
   const first = await applyMembership(store.database, list, siteRules(), nothingForeign);
-  const tookMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(startedAt);
+  const tookMs = (user + system) / 1000;
   assert.equal(first.assigned.length, 10_000);
   assert.equal(new Set(first.assigned.map(({ uid }) => uid)).size, 10_000);
   assert.ok(tookMs < 5000, `took ${tookMs} ms`);
@@ -223,7 +226,7 @@ test('no choice of names in one VO keeps the map of the host from being written'
     ['members'],
   );
   const look = { homeDirectory: '/home', shell: '/bin/sh' };
-  const map = readNssMap(writeNssMap(nssMapContent(store, look, 1)));
+  const map = readNssMap(writeNssMap(atOnce(nssMapContent(store.database, look, 1))));
   assert.deepEqual(map.passwd.map(({ name }) => name).sort(), [
     'a.b@physics',
     'alice@physics',

@@ -1,6 +1,8 @@
 import { XosError } from '@xtreemos/base';
+import type { AccountWriter } from './account-connection.ts';
 import type { AccountDatabase } from './account-database.ts';
 import type { Assignment, MemberRecord } from './account-records.ts';
+import type { Steps } from './in-turns.ts';
 import {
   type ForeignIds,
   type MembershipPlan,
@@ -35,7 +37,8 @@ export type ForeignIdQuery = (uids: readonly number[], gids: readonly number[]) 
 
 /**
  * Makes the store agree with a membership list, in one transaction. Only what differs is written. Ids that another name
- * service knows are found by `queryForeign` before anything is written, so that the transaction itself never waits.
+ * service knows are found by `queryForeign` before anything is written, so that the transaction itself never waits. Reading
+ * and writing are done in turns: logins are answered while 10,000 members are applied, and what they change is written after.
  *
  * Must not run twice at once: the caller serializes.
  */
@@ -46,7 +49,8 @@ export async function applyMembership(
   queryForeign: ForeignIdQuery,
 ): Promise<MembershipChanges> {
   const foreign = { uids: new Set<number>(), gids: new Set<number>() };
-  let plan = planMembership(database, membership, rules, foreign);
+  const planned = () => database.readInTurns((reader) => planMembership(reader, membership, rules, foreign));
+  let plan = await planned();
   // Each round passes over the ids found taken in the one before; a host where 16 rounds do not suffice has its range
   // in another service's hands, which is to be said instead of searched.
   for (let round = 0; ; round++) {
@@ -60,10 +64,10 @@ export async function applyMembership(
     }
     for (const uid of found.uids) foreign.uids.add(uid);
     for (const gid of found.gids) foreign.gids.add(gid);
-    plan = planMembership(database, membership, rules, foreign);
+    plan = await planned();
   }
   const settled = plan;
-  await database.durably(() => writePlan(database, membership, rules, settled));
+  await database.transactionInTurns((writer) => writePlan(writer, membership, rules, settled));
   return {
     assigned: settled.newAssignments,
     ended: settled.endedAssignments,
@@ -87,15 +91,16 @@ export async function forgetVo(
     members: [],
     revokedSshSerials: [],
   };
-  const plan = planMembership(database, empty, rules, { uids: new Set(), gids: new Set() });
+  const nothing = { uids: new Set<number>(), gids: new Set<number>() };
+  const plan = await database.readInTurns((reader) => planMembership(reader, empty, rules, nothing));
   const ended = plan.endedAssignments.map(({ assignment }) => ({
     assignment,
     reason: 'this host left the VO',
   }));
   const left: MembershipPlan = { ...plan, endedAssignments: ended };
-  await database.durably(() => {
-    writePlan(database, empty, rules, left);
-    database.run('DELETE FROM vo WHERE vo = ?', vo);
+  await database.transactionInTurns(function* (writer) {
+    yield* writePlan(writer, empty, rules, left);
+    writer.run('DELETE FROM vo WHERE vo = ?', vo);
   });
   return { assigned: [], ended, refused: [], visible: plan.visible };
 }
@@ -108,20 +113,22 @@ function newGids(plan: MembershipPlan): number[] {
   return [...newUids(plan), ...plan.newGroups.map(({ gid }) => gid)];
 }
 
-function writePlan(
-  database: AccountDatabase,
+function* writePlan(
+  database: AccountWriter,
   membership: VerifiedMembership,
   rules: MembershipRules,
   plan: MembershipPlan,
-): void {
+): Steps<void> {
   const { vo, alias } = membership;
   const until = rules.nowMs + rules.tombstoneMs;
   for (const { assignment, reason } of plan.endedAssignments) {
     endAssignment(database, assignment, reason, rules);
+    yield;
   }
   for (const member of plan.goneMembers) {
     database.run('DELETE FROM member WHERE vo = ? AND user = ?', vo, member.user);
     buryOnce(database, 'name', `${member.user}@${vo}`, vo, member.user, member.guid, until);
+    yield;
   }
   for (const member of plan.changedMembers) {
     database.run(
@@ -135,12 +142,14 @@ function writePlan(
       member.notAfterMs ?? null,
       member.refusal ?? null,
     );
+    yield;
   }
   // A first list meets no tombstones, and its thousands of inserts are what takes the time.
   const mayRest = database.get('SELECT 1 AS x FROM tombstone LIMIT 1') !== undefined;
   for (const assignment of plan.newAssignments) {
     if (mayRest) unbury(database, assignment);
     insertAssignment(database, assignment);
+    yield;
   }
   for (const group of plan.goneGroups) {
     database.run('DELETE FROM vo_group WHERE vo = ? AND path = ?', vo, group.path);
@@ -154,6 +163,7 @@ function writePlan(
   database.run('DELETE FROM revoked_ssh_certificate WHERE vo = ?', vo);
   for (const serial of membership.revokedSshSerials) {
     database.run('INSERT OR IGNORE INTO revoked_ssh_certificate (vo, serial) VALUES (?, ?)', vo, serial);
+    yield;
   }
   database.run(
     `INSERT INTO vo (vo, alias, version, list_expires_at) VALUES (?, ?, ?, ?)
@@ -167,7 +177,7 @@ function writePlan(
 }
 
 function endAssignment(
-  database: AccountDatabase,
+  database: AccountWriter,
   assignment: Assignment,
   reason: string,
   rules: MembershipRules,
@@ -185,12 +195,12 @@ function endAssignment(
   buryOnce(database, 'uid', String(assignment.uid), vo, user, assignment.guid, rules.nowMs + restMs);
 }
 
-function unbury(database: AccountDatabase, { vo, user, uid }: Assignment): void {
+function unbury(database: AccountWriter, { vo, user, uid }: Assignment): void {
   database.run("DELETE FROM tombstone WHERE kind = 'name' AND value = ?", `${user}@${vo}`);
   database.run("DELETE FROM tombstone WHERE kind = 'uid' AND value = ?", String(uid));
 }
 
-function insertAssignment(database: AccountDatabase, assignment: Assignment): void {
+function insertAssignment(database: AccountWriter, assignment: Assignment): void {
   const { vo, user } = assignment;
   database.run(
     `INSERT INTO assignment (vo, user, guid, login, kind, local_name, uid, gid, home, shell)
@@ -209,7 +219,7 @@ function insertAssignment(database: AccountDatabase, assignment: Assignment): vo
 }
 
 function buryOnce(
-  database: AccountDatabase,
+  database: AccountWriter,
   kind: 'name' | 'uid' | 'gid',
   value: string,
   vo: string,
@@ -228,7 +238,7 @@ function buryOnce(
   );
 }
 
-function renameLogins(database: AccountDatabase, vo: string, alias: string): void {
+function renameLogins(database: AccountWriter, vo: string, alias: string): void {
   for (const table of ['assignment', 'lease', 'session']) {
     database.run(`UPDATE ${table} SET login = user || '@' || ? WHERE vo = ?`, alias, vo);
   }

@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Logger, reasonOf, writeFileAtomically, XosError } from '@xtreemos/base';
-import { type TrustStore, verifyDocument } from '@xtreemos/identity';
+import { type JoinedVo, type TrustStore, verifyDocument } from '@xtreemos/identity';
 import { membershipDocumentType, parseMembershipList } from '@xtreemos/vo-client';
 import { events } from './account-events.ts';
 import type { AccountStore } from './account-store.ts';
-import type { JoinedVo } from './joined-vo.ts';
 import { VO_ID } from './member-names.ts';
 import {
   applyMembership,

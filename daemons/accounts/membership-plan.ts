@@ -1,4 +1,4 @@
-import type { AccountDatabase } from './account-database.ts';
+import type { AccountReader, Row } from './account-connection.ts';
 import {
   type Assignment,
   assignmentFromRow,
@@ -7,6 +7,7 @@ import {
   memberFromRow,
 } from './account-records.ts';
 import { firstFreeId, type IdRange, preferredGid, preferredUid } from './id-assignment.ts';
+import type { Steps } from './in-turns.ts';
 import type { LocalAccount, LocalAccounts } from './local-accounts.ts';
 import { type MappingRules, mappingFor } from './mapping-rules.ts';
 import { EVERYONE, GROUP_COMPONENT, groupName, groupPaths, LOGIN_NAME_BYTES } from './member-names.ts';
@@ -47,23 +48,18 @@ export interface MembershipPlan {
 type Account = Omit<Assignment, 'vo' | 'user' | 'guid' | 'login'>;
 type Choice = { readonly account: Account } | { readonly refusal: string };
 
-/** Compares a list with the store; reads only. */
-export function planMembership(
-  database: AccountDatabase,
+/** Compares a list with the store; reads only. `database` shows one state of it until the steps are done. */
+export function* planMembership(
+  database: AccountReader,
   membership: VerifiedMembership,
   rules: MembershipRules,
   foreign: ForeignIds,
-): MembershipPlan {
+): Steps<MembershipPlan> {
   const { vo, alias } = membership;
-  const known = new Map(
-    database
-      .all('SELECT * FROM member WHERE vo = ?', vo)
-      .map((row) => [String(row['user']), memberFromRow(row)]),
-  );
-  const assigned = new Map(
-    database
-      .all('SELECT * FROM assignment WHERE vo = ?', vo)
-      .map((row) => [String(row['user']), assignmentFromRow(row)]),
+  const known = yield* byUser(database.each('SELECT * FROM member WHERE vo = ?', vo), memberFromRow);
+  const assigned = yield* byUser(
+    database.each('SELECT * FROM assignment WHERE vo = ?', vo),
+    assignmentFromRow,
   );
   const choose = new AccountChoice(database, rules, foreign, vo);
   const changedMembers: MemberRecord[] = [];
@@ -76,6 +72,7 @@ export function planMembership(
   for (const member of membership.members) {
     if (listed.has(member.user)) continue;
     listed.add(member.user);
+    yield;
     const present = assigned.get(member.user);
     const samePerson = present !== undefined && present.guid === member.guid;
     const choice = choose.accountFor(member, alias, samePerson ? present : undefined, present);
@@ -109,7 +106,7 @@ export function planMembership(
   for (const [user, assignment] of assigned) {
     if (!listed.has(user)) endedAssignments.push({ assignment, reason: 'the membership ended' });
   }
-  const groups = planGroups(database, membership, rules, foreign);
+  const groups = yield* planGroups(database, membership, rules, foreign);
   const aliasBefore = database.get('SELECT alias FROM vo WHERE vo = ?', vo)?.['alias'];
   const aliasChanged = aliasBefore !== undefined && aliasBefore !== alias;
   return {
@@ -129,7 +126,7 @@ export function planMembership(
 
 /** Chooses accounts of one plan; remembers what it gave away, since nothing is written yet. */
 class AccountChoice {
-  readonly #database: AccountDatabase;
+  readonly #database: AccountReader;
   readonly #rules: MembershipRules;
   readonly #foreign: ForeignIds;
   readonly #given = new Set<number>();
@@ -139,7 +136,7 @@ class AccountChoice {
   readonly #restingUids: ReadonlyMap<string, readonly { readonly uid: number; readonly guid: string }[]>;
   #stored: ReadonlySet<number> | undefined;
 
-  constructor(database: AccountDatabase, rules: MembershipRules, foreign: ForeignIds, vo: string) {
+  constructor(database: AccountReader, rules: MembershipRules, foreign: ForeignIds, vo: string) {
     this.#database = database;
     this.#rules = rules;
     this.#foreign = foreign;
@@ -274,12 +271,21 @@ class AccountChoice {
   }
 }
 
-function planGroups(
-  database: AccountDatabase,
+function* byUser<Item>(rows: Iterable<Row>, fromRow: (row: Row) => Item): Steps<Map<string, Item>> {
+  const items = new Map<string, Item>();
+  for (const row of rows) {
+    items.set(String(row['user']), fromRow(row));
+    yield;
+  }
+  return items;
+}
+
+function* planGroups(
+  database: AccountReader,
   membership: VerifiedMembership,
   rules: MembershipRules,
   foreign: ForeignIds,
-): Pick<MembershipPlan, 'newGroups' | 'goneGroups'> {
+): Steps<Pick<MembershipPlan, 'newGroups' | 'goneGroups'>> {
   const { vo, alias } = membership;
   const present = new Map(
     database
@@ -289,6 +295,7 @@ function planGroups(
   const wanted = new Set(membership.members.length > 0 ? [EVERYONE] : []);
   const users = new Set(membership.members.map(({ user }) => user));
   for (const member of membership.members) {
+    yield;
     for (const path of groupPaths(vo, member.fqans)) {
       if (hasNameOfItsOwn(path, users)) wanted.add(path);
     }
@@ -326,7 +333,7 @@ function hasNameOfItsOwn(path: string, users: ReadonlySet<string>): boolean {
 }
 
 function formerGid(
-  database: AccountDatabase,
+  database: AccountReader,
   vo: string,
   path: string,
   rules: MembershipRules,

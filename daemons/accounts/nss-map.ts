@@ -6,8 +6,9 @@ import {
   type NssMapGroup,
   type NssMapPasswd,
 } from '@xtreemos/module-protocol';
-import type { Assignment } from './account-records.ts';
-import type { AccountStore } from './account-store.ts';
+import type { AccountReader } from './account-connection.ts';
+import { type Assignment, assignmentFromRow, groupFromRow, voFromRow } from './account-records.ts';
+import type { Steps } from './in-turns.ts';
 import { EVERYONE, groupName, groupPaths } from './member-names.ts';
 
 /** How passwd entries of dynamic accounts look at this site. */
@@ -27,17 +28,34 @@ export function shellOf(assignment: Assignment, look: AccountLook): string {
   return assignment.shell ?? look.shell;
 }
 
-/** Everything that resolves on this host, for `writeNssMap`. */
-export function nssMapContent(store: AccountStore, look: AccountLook, generation: number): NssMapContent {
+/** Everything that resolves on this host, for the NSS map. `database` shows one state of it until the steps are done. */
+export function* nssMapContent(
+  database: AccountReader,
+  look: AccountLook,
+  generation: number,
+): Steps<NssMapContent> {
   const passwd: NssMapPasswd[] = [];
   const groups: NssMapGroup[] = [];
-  for (const { vo, alias } of store.vos()) {
-    const gids = new Map(store.groups(vo).map(({ path, gid }) => [path, gid]));
+  for (const { vo, alias } of database.all('SELECT * FROM vo ORDER BY vo').map(voFromRow)) {
+    const gids = new Map(
+      database
+        .all('SELECT vo, path, gid FROM vo_group WHERE vo = ? ORDER BY path', vo)
+        .map(groupFromRow)
+        .map(({ path, gid }) => [path, gid]),
+    );
     const members = new Map<string, string[]>([...gids.keys()].map((path) => [path, []]));
-    const fqans = new Map(store.membersOf(vo).map((member) => [member.user, member.fqans]));
-    for (const assignment of store.assignments(vo)) {
+    const rows = database.each(
+      `SELECT assignment.*, member.fqans FROM assignment
+       LEFT JOIN member ON member.vo = assignment.vo AND member.user = assignment.user
+       WHERE assignment.vo = ? ORDER BY assignment.user`,
+      vo,
+    );
+    for (const row of rows) {
+      yield;
+      const assignment = assignmentFromRow(row);
       if (!isLoginName(assignment.login)) continue;
-      const named = new Set([EVERYONE, ...groupPaths(vo, fqans.get(assignment.user) ?? [])]);
+      const fqans = JSON.parse(String(row['fqans'] ?? '[]')) as string[];
+      const named = new Set([EVERYONE, ...groupPaths(vo, fqans)]);
       const paths = [...named].filter((path) => gids.has(path));
       for (const path of paths) members.get(path)?.push(assignment.login);
       passwd.push({ ...passwdOf(assignment, look), groups: paths.map((path) => gids.get(path) ?? 0) });

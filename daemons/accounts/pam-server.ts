@@ -14,7 +14,7 @@ import type { AccountAccess } from './account-access.ts';
 import { events } from './account-events.ts';
 import type { Dialogue, LoginConversation } from './login-conversation.ts';
 import type { SessionProof } from './login-handle.ts';
-import type { SessionService } from './session-service.ts';
+import type { OpenedSession, SessionService } from './session-service.ts';
 
 export interface PamServerOptions {
   readonly access: AccountAccess;
@@ -163,6 +163,7 @@ async function answerTo(
       const context = { service: request.service, tty: request.tty, remoteHost: request.rhost };
       const proof = await options.sessionProof(request.user, request.handle, request.sshAuthInfo);
       const opened = await sessions.open(account, context, peer.pid, proof);
+      if (opened.credential === undefined) await placedOrClosed(opened, sessions);
       const lifeSeconds = Math.floor(((opened.credential?.expiresAtMs ?? 0) - options.nowMs()) / 1000);
       connection.send({
         type: 'session',
@@ -170,10 +171,10 @@ async function answerTo(
         credential: Buffer.from(opened.credential?.pem ?? ''),
         credentialTimeoutSeconds: opened.credential === undefined ? 0 : Math.max(1, lifeSeconds),
         environment: opened.environment,
-        message: '',
+        message: fitting(opened.message),
       });
       if (opened.credential === undefined) return undefined;
-      return noteKey(opened.sessionId, connection, socket, options);
+      return noteKey(opened, connection, socket, options);
     }
     case 'closeSession':
       await sessions.close(request.sessionId);
@@ -185,8 +186,18 @@ async function answerTo(
   }
 }
 
+/** The module does not ask again about a session that it was not told of. */
+async function placedOrClosed(opened: OpenedSession, sessions: SessionService): Promise<void> {
+  try {
+    await opened.placed;
+  } catch (error) {
+    await sessions.close(opened.sessionId);
+    throw error;
+  }
+}
+
 async function noteKey(
-  sessionId: string,
+  { sessionId, placed }: OpenedSession,
   connection: ModuleConnection,
   socket: Socket,
   { sessions, requestTimeoutMs }: PamServerOptions,
@@ -197,7 +208,11 @@ async function noteKey(
   if (key.type !== 'sessionKey' || key.sessionId !== sessionId) {
     throw new ProtocolError(`${key.type} where the key of session ${sessionId} was due`);
   }
+  // Moving the leader can take a busy kernel long.
+  socket.setTimeout(0);
+  connection.working();
   await sessions.setKey(sessionId, key.keySerial);
+  await placed;
   return resultOf(PAM_CODE.SUCCESS, '');
 }
 

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What /proc says of processes. */
 export interface ProcessTable {
   /** Field 22 of /proc/PID/stat, clock ticks since boot, as text; undefined when there is no such process. */
   startTime(pid: number): string | undefined;
+  /** Whether a process has the uid as its real one; of zombies nothing is left that could use a file. */
+  hasUser(uid: number): boolean;
 }
 
 export const hostProcesses: ProcessTable = {
@@ -20,5 +22,17 @@ export const hostProcesses: ProcessTable = {
     const state = fields[0];
     // A zombie leads nothing any more.
     return state === 'Z' || state === 'X' ? undefined : fields[19];
+  },
+  hasUser(uid) {
+    return readdirSync('/proc').some((name) => {
+      if (!/^[1-9]/.test(name)) return false;
+      try {
+        const status = readFileSync(`/proc/${name}/status`, 'latin1');
+        return status.includes(`\nUid:\t${uid}\t`) && !/^State:\t[ZX]/m.test(status);
+      } catch {
+        // It ended meanwhile.
+        return false;
+      }
+    });
   },
 };

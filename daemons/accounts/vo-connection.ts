@@ -1,7 +1,7 @@
 import { type Clock, type Logger, reasonOf } from '@xtreemos/base';
+import type { JoinedVo } from '@xtreemos/identity';
 import type { CrlBundle, NodeEvent, VoClient } from '@xtreemos/vo-client';
 import { events } from './account-events.ts';
-import type { JoinedVo } from './joined-vo.ts';
 
 /** What a connection needs of the VO service. */
 export type VoServiceFace = Pick<VoClient, 'events' | 'membership' | 'crls' | 'trust'>;
@@ -32,6 +32,7 @@ export interface VoConnectionOptions {
 /** What is known of a connection, for people. */
 export interface VoConnectionState {
   readonly connected: boolean;
+  readonly unreachableSinceMs?: number;
   readonly lastListAtMs?: number;
   readonly crlThisUpdateMs?: number;
   readonly problem?: string;
@@ -199,8 +200,14 @@ export class VoConnection {
   }
 
   #change(change: { connected: boolean; problem?: string }): void {
-    const { problem: _former, ...rest } = this.#state;
-    this.#state = { ...rest, ...change };
+    const { problem: _former, unreachableSinceMs, ...rest } = this.#state;
+    const isUnreachable =
+      !change.connected && (change.problem !== undefined || unreachableSinceMs !== undefined);
+    this.#state = {
+      ...rest,
+      ...change,
+      ...(isUnreachable ? { unreachableSinceMs: unreachableSinceMs ?? this.#options.clock.nowMs() } : {}),
+    };
     this.#options.onChange();
   }
 }

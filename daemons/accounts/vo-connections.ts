@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { VoState } from '@xtreemos/accounts-client';
 import { type Clock, type Logger, reasonOf, XosError } from '@xtreemos/base';
+import { type JoinedVo, readJoinedVos } from '@xtreemos/identity';
 import { events } from './account-events.ts';
 import type { AccountStore } from './account-store.ts';
-import { type JoinedVo, readJoinedVos } from './joined-vo.ts';
 import type { MembershipIntake } from './membership-intake.ts';
 import { sleep } from './pausing.ts';
 import type { RevocationWatch } from './revocation-watch.ts';
@@ -112,6 +112,7 @@ export class VoConnections {
         alias: joined.alias,
         serviceUrl: joined.serviceUrl,
         connected: state.connected,
+        ...(state.unreachableSinceMs === undefined ? {} : { unreachableSinceMs: state.unreachableSinceMs }),
         membershipVersion: record?.version ?? 0,
         members: store.memberCount(joined.vo),
         ...(state.lastListAtMs === undefined ? {} : { lastListAtMs: state.lastListAtMs }),

@@ -1,10 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, isXosError, writeFileAtomically, XosError } from '@xtreemos/base';
-import { parseSshPublicKey, type SshPublicKey, type TrustStore } from '@xtreemos/identity';
+import { type JoinedVo, parseSshPublicKey, type SshPublicKey, type TrustStore } from '@xtreemos/identity';
 import { VoClient } from '@xtreemos/vo-client';
 import { type HostIdentity, hostRevision, readHostIdentity } from './host-identity.ts';
-import type { JoinedVo } from './joined-vo.ts';
 
 /** What xos-accounts asks of a VO service. */
 export type VoService = Pick<

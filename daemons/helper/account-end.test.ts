@@ -250,6 +250,22 @@ test("of a static account the grid sessions end, and the local person's processe
   assert.deepEqual(await readdir(join(directory, 'tmp')), ['mine']);
 });
 
+test('a job that began while the sweep was under way makes it fail, so that the account is ended once more', async () => {
+  const request = { type: 'sweep', uid, loginName: 'alice@physics' } as const;
+  const options = sweepOptions();
+  const late = {
+    ...options.launcher,
+    removeLeftovers: async (owner: number) => {
+      const report = await options.launcher.removeLeftovers(owner);
+      start('exec sleep 300', uid);
+      return report;
+    },
+  };
+  await assert.rejects(sweepAccount(request, { ...options, launcher: late }), (error) =>
+    isXosError(error, 'XOS_STATE_WRONG'),
+  );
+});
+
 test('a sweep waits until the account has ended', async () => {
   start('exec sleep 300', uid);
   const request = { type: 'sweep', uid, loginName: 'alice@physics' } as const;

@@ -36,7 +36,10 @@ export async function endAccount(uid: number, options: AccountEndOptions): Promi
     if (manager === undefined || !isLeased(uid)) return false;
     const slice = `user-${uid}.slice`;
     await manager.killUnit(slice);
-    return await manager.stopUnit(slice);
+    const stopped = await manager.stopUnit(slice);
+    // The person's own manager was killed, which is no failure of the host's.
+    await manager.resetFailedUnit(`user@${uid}.service`);
+    return stopped;
   }, false);
   const processesLeft = isLeased(uid) ? await launcher.killUid(uid, killSeconds) : 0;
   await attempt(async () => tree?.prune(uid), undefined);

@@ -35,33 +35,26 @@ const maximumLines = 64;
 export async function sweepAccount(request: SweepRequest, options: AccountSweepOptions): Promise<SweepReply> {
   const { uid, loginName } = request;
   if (!options.isLeased(uid)) return await sweepStatic(uid, options);
-  const running = await processesOf(uid);
-  if (running.length > 0) {
-    throw new XosError('XOS_STATE_WRONG', {
-      attempt: `sweep after uid ${uid}`,
-      what: 'the account',
-      state: `running processes (${running.slice(0, 8).join(', ')})`,
-      wanted: 'ended',
-    });
-  }
+  await requireNoProcesses(uid);
   const total = emptyReport();
   const signal = AbortSignal.timeout(options.timeoutMs);
   const owned = { ownerUid: uid, signal };
-  for (const directory of options.directories) {
-    add(total, await inDirectory(directory, total, (held) => removeEntries(held, directory, owned)));
-  }
+  // First what would start something new.
   const spools = emptyReport();
   for (const directory of options.spoolDirectories) {
     add(spools, await inDirectory(directory, total, (held) => removeEntries(held, directory, owned)));
     // Some distributions keep a crontab as root's, named by its user.
     add(spools, await inDirectory(directory, total, (held) => removeNamed(held, loginName)));
   }
+  const linger = await inDirectory(options.lingerDirectory, total, (held) => removeNamed(held, loginName));
+  for (const directory of options.directories) {
+    add(total, await inDirectory(directory, total, (held) => removeEntries(held, directory, owned)));
+  }
   add(total, { ...spools, removed: 0 });
   add(
     total,
     await inDirectory(options.runtimeDirectory, total, (held) => removeRuntime(held, options, uid, signal)),
   );
-  const linger = await inDirectory(options.lingerDirectory, total, (held) => removeNamed(held, loginName));
   const attempt = async <Value>(
     what: string,
     action: () => Promise<Value>,
@@ -78,6 +71,8 @@ export async function sweepAccount(request: SweepRequest, options: AccountSweepO
   const leftovers = await attempt('IPC and keyrings', () => options.launcher.removeLeftovers(uid), nothing);
   const sessions = await attempt('session files', () => removeSessions(uid, options.sessionDirectory), 0);
   await attempt('cgroups', async () => options.tree?.prune(uid), undefined);
+  // A job that cron or at had begun before its entry was gone may have run beside all of this.
+  await requireNoProcesses(uid);
   return {
     filesRemoved: total.removed,
     directoriesKept: total.kept,
@@ -91,6 +86,17 @@ export async function sweepAccount(request: SweepRequest, options: AccountSweepO
     problems: total.problems,
     complete: total.complete,
   };
+}
+
+async function requireNoProcesses(uid: number): Promise<void> {
+  const running = await processesOf(uid);
+  if (running.length === 0) return;
+  throw new XosError('XOS_STATE_WRONG', {
+    attempt: `sweep after uid ${uid}`,
+    what: 'the account',
+    state: `running processes (${running.slice(0, 8).join(', ')})`,
+    wanted: 'ended',
+  });
 }
 
 async function sweepStatic(uid: number, options: AccountSweepOptions): Promise<SweepReply> {

@@ -17,16 +17,17 @@ const ofAccounts: readonly HelperRequestType[] = [
   'make-home',
   'write-session',
   'remove-session',
+  'list-sessions',
   'revoke-keys',
   'publish-map',
   'place-process',
   'end-account',
   'sweep',
   'install-host-certificate',
-  'start-mount',
-  'stop-mount',
+  'start-home',
+  'stop-home',
 ];
-const ofExec: readonly HelperRequestType[] = ['start-service', 'stop-service', 'start-mount', 'stop-mount'];
+const ofExec: readonly HelperRequestType[] = ['start-service', 'stop-service', 'start-home', 'stop-home'];
 /** Root needs no helper; this is for seeing whether it answers. */
 const ofRoot: readonly HelperRequestType[] = ['list-credential-files'];
 

@@ -27,6 +27,8 @@ export const configurationSchema = defineConfiguration({
   Home: {
     Root: kind.path('/home'),
     Skeleton: kind.path('/etc/skel'),
+    /** `<uid>.env` for each home volume that is mounted, or was to be. */
+    VolumeDirectory: kind.path('/run/xtreemos/home'),
   },
   Session: {
     Directory: kind.path('/run/xtreemos/session'),

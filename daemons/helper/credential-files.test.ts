@@ -152,7 +152,7 @@ test('a name exchanged for a link while it is opened never leads outside', async
 test('a medium that shuts root out hides no other', () => {
   const script = `
     mkdir "${media}/alice/broken" && exec 7<>/dev/fuse &&
-    mount -t fuse -o fd=7,rootmode=40000,user_id=65533,group_id=65533 fuse "${media}/alice/broken" && exec 7>&- &&
+    mount -i -t fuse -o fd=7,rootmode=40000,user_id=65533,group_id=65533 fuse "${media}/alice/broken" && exec 7>&- &&
     exec ${process.execPath} --input-type=module --eval '
       import { createCredentialFiles } from "${import.meta.dirname}/credential-files.ts";
       const files = createCredentialFiles({ directories: ["${media}"], sizeLimitBytes: 4096, timeoutMs: 5000 });

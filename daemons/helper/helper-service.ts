@@ -10,7 +10,9 @@ import { createCredentialFiles } from './credential-files.ts';
 import { createLauncher } from './launcher.ts';
 import { createRequestHandler, type HandlerParts } from './request-handlers.ts';
 import { createRequestServer } from './request-server.ts';
+import { createRequestTally } from './request-tally.ts';
 import { createServiceManager, type ServiceManager } from './service-manager.ts';
+import { removeUnfinishedSessions } from './session-directory.ts';
 import { createLauncherServices, createSystemdServices } from './user-services.ts';
 
 /** Starts the helper on its socket. */
@@ -22,11 +24,14 @@ export async function startHelper(
   // Directories for others to enter are made with their final mode: nothing half usable is left by a kill.
   process.umask(0o022);
   await mkdir(configuration.Session.Directory, { recursive: true, mode: 0o711 });
+  await removeUnfinishedSessions(configuration.Session.Directory);
+  await mkdir(configuration.Home.VolumeDirectory, { recursive: true, mode: 0o755 });
   await mkdir(dirname(configuration.Map.Path), { recursive: true, mode: 0o755 });
   const requests = createRequestServer({
     rights: createCallerRights(accounts.uid, findLocalUser(configuration.Helper.ExecUser)?.uid),
     ids: readIdRanges(configuration),
     handle: createRequestHandler(await createParts(context)),
+    tally: createRequestTally(context.setStatus, () => context.clock.nowMs()),
     logger: context.logger,
     metrics: context.metrics,
     clock: context.clock,
@@ -81,6 +86,7 @@ async function createParts(context: ServiceContext<HelperConfiguration>): Promis
       timeoutMs: Credentials.Timeout,
     }),
     home: { root: Home.Root, skeleton: Home.Skeleton },
+    homeVolumeDirectory: Home.VolumeDirectory,
     sessionDirectory: Session.Directory,
     keys: { describeKey, revokeKey },
     map: { path: configuration.Map.Path, sizeLimitBytes: configuration.Map.SizeLimit },

@@ -11,6 +11,7 @@ import {
   lstatEntry,
   makeBeneath,
   moveEntry,
+  rmdirEntry,
 } from './held-directory.ts';
 import { splitLoginName } from './login-name.ts';
 import { removeEntry } from './owned-tree.ts';
@@ -42,12 +43,11 @@ export async function makeHome(request: MakeHomeRequest, options: HomeOptions): 
   const { user, alias } = splitLoginName(request.loginName);
   const home = `${options.root}/${alias}/${user}`;
   try {
-    await using root = await holdDirectory(options.root);
-    await requireRootOnly(root, options.root);
-    await using parent = await makeBeneath(root, alias, 0o755);
-    await requireRootOnly(parent, `${options.root}/${alias}`);
+    await using parent = await holdParentOfHomes(options.root, alias);
     const there = await lstatEntry(parent, user);
-    if (there !== undefined) {
+    // Of a home volume that is none any more: empty, or it is not removed.
+    const isMountPoint = there?.isDirectory() && there.uid === 0 && (there.mode & 0o7777) === mountPointMode;
+    if (there !== undefined && !(isMountPoint && (await rmdirEntry(parent, user).catch(() => false)))) {
       if (there.isDirectory() && there.uid === request.uid) return { home, created: false };
       throw new XosError('XOS_EXISTS', {
         what: there.isDirectory() ? `Home of uid ${there.uid}` : 'Something that is no directory,',
@@ -58,6 +58,23 @@ export async function makeHome(request: MakeHomeRequest, options: HomeOptions): 
     return { home, created: true };
   } catch (error) {
     throw storageError(error, 'make a home', home);
+  }
+}
+
+/** What only we give a directory at a home's place: nobody writes to it while no volume is mounted there. */
+export const mountPointMode = 0o555;
+
+/** `<root>/<alias>`, made if missing. @throws XosError XOS_STATE_WRONG when it or the root is not root's alone */
+export async function holdParentOfHomes(homeRoot: string, alias: string): Promise<HeldDirectory> {
+  await using root = await holdDirectory(homeRoot);
+  await requireRootOnly(root, homeRoot);
+  const parent = await makeBeneath(root, alias, 0o755);
+  try {
+    await requireRootOnly(parent, `${homeRoot}/${alias}`);
+    return parent;
+  } catch (error) {
+    await parent.handle.close();
+    throw error;
   }
 }
 

@@ -238,6 +238,27 @@ test('what cannot start says why, and the session is closed all the same', () =>
   );
 });
 
+test('stdio is connected as the user: a socket that is only root\u2019s is out of reach, whoever put it there', () => {
+  const output = isolated(`
+    ${pam}
+    set +e
+    mkdir -m 755 $dir/io
+    for name in stdin stdout stderr; do
+      socat -u UNIX-LISTEN:$dir/io/$name,mode=666,fork OPEN:$dir/io.$name,creat,append & echo $! >>$dir/listeners
+    done
+    await "[ -S $dir/io/stdin -a -S $dir/io/stdout -a -S $dir/io/stderr ]"
+    $launch ${run} --directory / --stdio $dir/io -- /bin/echo said 3</dev/null 4>$dir/report
+    echo "$? $(sed 's/ [0-9]*$//' $dir/report)"
+    await "[ -s $dir/io.stdout ]"
+    cat $dir/io.stdout
+    chmod 600 $dir/io/stdin
+    $launch ${run} --directory / --stdio $dir/io -- /bin/echo said 3</dev/null 4>$dir/report
+    echo "$? $(cat $dir/report)"
+    kill $(cat $dir/listeners)
+  `);
+  assert.equal(output, '0 started\nsaid\n1 failed opening stdio: Permission denied\n');
+});
+
 test('SIGTERM to the launcher and the end of the runtime end the program', () => {
   const output = isolated(`
     ${pam}

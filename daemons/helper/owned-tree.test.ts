@@ -187,7 +187,7 @@ test('a file system that shuts root out is passed over', () => {
   // What lstat says of a user's own FUSE mount, from a mount whose server is gone.
   const script = `
     mkdir ${top}/fuse && chown ${other}:${other} ${top}/fuse && exec 7<>/dev/fuse &&
-    mount -t fuse -o fd=7,rootmode=40000,user_id=${other},group_id=${other} fuse ${top}/fuse && exec 7>&- &&
+    mount -i -t fuse -o fd=7,rootmode=40000,user_id=${other},group_id=${other} fuse ${top}/fuse && exec 7>&- &&
     exec ${process.execPath} --input-type=module --eval '
       import { holdDirectory } from "${import.meta.dirname}/held-directory.ts";
       import { removeEntries } from "${import.meta.dirname}/owned-tree.ts";

@@ -6,12 +6,13 @@ import { type AccountSweepOptions, sweepAccount } from './account-sweep.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { CredentialFiles } from './credential-files.ts';
 import { type HomeOptions, makeHome } from './home-directory.ts';
+import { type HomeVolumeOptions, startHome, stopHome } from './home-volume.ts';
 import { type HostCertificateOptions, installHostCertificate } from './host-certificate.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { type NssMapOptions, publishMap } from './nss-map.ts';
 import { placeProcess } from './process-placement.ts';
 import type { ServiceManager } from './service-manager.ts';
-import { removeSession, writeSession } from './session-directory.ts';
+import { listSessions, removeSession, writeSession } from './session-directory.ts';
 import { type KeyCalls, revokeKeys } from './session-keys.ts';
 import type { UserServices } from './user-services.ts';
 
@@ -19,6 +20,8 @@ import type { UserServices } from './user-services.ts';
 export interface HandlerParts extends AccountEndOptions {
   readonly credentials: CredentialFiles;
   readonly home: HomeOptions;
+  /** `/run/xtreemos/home` */
+  readonly homeVolumeDirectory: string;
   /** `/run/xtreemos/session` */
   readonly sessionDirectory: string;
   readonly tree: CgroupTree | undefined;
@@ -62,6 +65,8 @@ export function createRequestHandler(parts: HandlerParts): RequestHandler {
 function lockOf(request: HelperRequest): string {
   if (request.type === 'make-home') return `home ${request.loginName}`;
   if (request.type === 'install-host-certificate') return `certificate ${request.vo} ${request.role}`;
+  // A mount that takes its time must not keep the session's leader out of its cgroup.
+  if (request.type === 'start-home' || request.type === 'stop-home') return `home volume ${request.uid}`;
   if ('uid' in request) return `uid ${request.uid}`;
   // Reading files and revoking keys needs no order, but a lock without waiters costs nothing.
   return request.type === 'publish-map' ? 'map' : `${request.type} ${nextUnshared++}`;
@@ -89,6 +94,8 @@ async function handle(
       await parts.tree?.pruneOne(request.uid, request.sessionId);
       return { reply: { removed } };
     }
+    case 'list-sessions':
+      return { reply: await listSessions(request, parts.sessionDirectory) };
     case 'revoke-keys':
       return { reply: revokeKeys(request.serials, parts.keys) };
     case 'publish-map':
@@ -106,13 +113,10 @@ async function handle(
       return { reply: await parts.services.start(request) };
     case 'stop-service':
       return { reply: await parts.services.stop(request) };
-    case 'start-mount': {
-      const unit = mountUnit(request.uid);
-      await managerOf(parts).startUnit(unit, request.uid);
-      return { reply: { unit } };
-    }
-    case 'stop-mount':
-      return { reply: { stopped: await managerOf(parts).stopUnit(mountUnit(request.uid)) } };
+    case 'start-home':
+      return { reply: await startHome(request, homeVolumesOf(parts)) };
+    case 'stop-home':
+      return { reply: await stopHome(request.uid, homeVolumesOf(parts)) };
   }
 }
 
@@ -120,16 +124,8 @@ function sharedOf({ launcher, tree, sessionDirectory, isLeased }: HandlerParts) 
   return { launcher, tree, sessionDirectory, isLeased };
 }
 
-/** A template service, because a mount unit's name must be its path and cannot be a template. */
-function mountUnit(uid: number): string {
-  return `xos-home@${uid}.service`;
-}
-
-function managerOf({ manager }: HandlerParts): ServiceManager {
-  if (manager === undefined) {
-    throw new XosError('XOS_NOT_SUPPORTED', { what: 'Mounting homes', reason: 'PID 1 is not systemd' });
-  }
-  return manager;
+function homeVolumesOf({ manager, home, homeVolumeDirectory }: HandlerParts): HomeVolumeOptions {
+  return { manager, homeRoot: home.root, directory: homeVolumeDirectory, skeleton: home.skeleton };
 }
 
 /** Closes what a handled request holds, when it cannot be sent. */

@@ -26,6 +26,16 @@ const service = {
   stdio: 'null',
 };
 
+const home = {
+  type: 'start-home',
+  uid,
+  gid: uid,
+  loginName: 'alice@physics',
+  vo: 'physics.example.org',
+  volume: 'home',
+  directory: 'dir.example:32638',
+};
+
 const good: readonly Record<string, unknown>[] = [
   { type: 'list-credential-files' },
   { type: 'open-credential-file', name: 'alice/My Stick/alice.p12' },
@@ -37,6 +47,7 @@ const good: readonly Record<string, unknown>[] = [
   { type: 'write-session', uid: 1001, gid: 100, sessionId: 's' },
   { type: 'end-account', uid: 5009 },
   { type: 'remove-session', uid, sessionId: 's'.repeat(64) },
+  { type: 'list-sessions', afterUid: 0 },
   { type: 'revoke-keys', serials: [1, 2 ** 31 - 1] },
   { type: 'publish-map' },
   { type: 'place-process', pid: 2, startTime: 123, uid, sessionId: 's' },
@@ -45,8 +56,10 @@ const good: readonly Record<string, unknown>[] = [
   { type: 'install-host-certificate', vo: 'physics.example.org', role: 'osd', pem: 'X\n' },
   service,
   { type: 'stop-service', uid, name: 'a' },
-  { type: 'start-mount', uid },
-  { type: 'stop-mount', uid },
+  home,
+  { ...home, volume: 'A.b_c-9', directory: '[2001:db8::1]:1' },
+  { ...home, directory: '192.0.2.1:65535' },
+  { type: 'stop-home', uid },
 ];
 
 test('every request that follows the grammar is taken as it is', () => {
@@ -113,6 +126,51 @@ test('no name leaves its directory or its grammar', () => {
     refuses({ type: 'install-host-certificate', vo, role: 'osd', pem: 'x' }, 'XOS_INPUT_BAD');
   }
   refuses({ type: 'install-host-certificate', vo: 'a', role: 'vo', pem: 'x' }, 'XOS_INPUT_BAD');
+});
+
+test('a home volume says nothing that could become an option, a path or a second line', () => {
+  for (const volume of [
+    '',
+    '-f',
+    '.x',
+    '..',
+    'a/b',
+    'a b',
+    'a\nX=1',
+    'a\0',
+    '$(x)',
+    'a,suid',
+    'ä',
+    'v'.repeat(65),
+    1,
+    null,
+  ]) {
+    refuses({ ...home, volume }, 'XOS_INPUT_BAD');
+  }
+  const addresses = [
+    '',
+    '-o',
+    'dir',
+    ':1',
+    'dir:',
+    'dir:0',
+    'dir:123456',
+    'a,b:1',
+    'a b:1',
+    'a:1\n',
+    'a/b:1',
+    '::1:1',
+    '[::1]',
+    1,
+  ];
+  for (const address of addresses) refuses({ ...home, directory: address }, 'XOS_INPUT_BAD');
+  for (const vo of ['', '..', 'a/b', '-a', 'a,b', 'A']) refuses({ ...home, vo }, 'XOS_INPUT_BAD');
+  for (const loginName of ['../x@physics', 'alice@..', 'alice', 'alice@a/b'])
+    refuses({ ...home, loginName }, 'XOS_INPUT_BAD');
+  refuses({ ...home, uid: 5003, gid: 5003 }, 'XOS_UID_OUT_OF_RANGE');
+  refuses({ ...home, gid: 0 }, 'XOS_UID_OUT_OF_RANGE');
+  refuses({ ...home, mountPoint: '/etc' }, 'XOS_INPUT_BAD');
+  refuses({ type: 'stop-home', uid: 1001 }, 'XOS_UID_OUT_OF_RANGE');
 });
 
 test('a service says nothing but what is typed', () => {

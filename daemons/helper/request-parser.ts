@@ -67,6 +67,10 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
       sessionId: sessionId(message),
     }),
   },
+  'list-sessions': {
+    fields: ['afterUid'],
+    parse: (message) => ({ type: 'list-sessions', afterUid: integer(message, 'afterUid', 0, 2 ** 32 - 1) }),
+  },
   'revoke-keys': {
     fields: ['serials'],
     parse: (message) => ({
@@ -102,7 +106,7 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
     fields: ['vo', 'role', 'pem'],
     parse: (message) => ({
       type: 'install-host-certificate',
-      vo: text(message, 'vo', /^[a-z0-9][a-z0-9.-]{0,62}$/),
+      vo: text(message, 'vo', voId),
       role: hostRole(message),
       pem: text(message, 'pem', /^[\x20-\x7e\r\n]{1,32768}$/),
     }),
@@ -130,13 +134,21 @@ const parsers: { readonly [Type in HelperRequestType]: Parser<Extract<HelperRequ
       uid: managedUid(message, ids, 'stop a service'),
     }),
   },
-  'start-mount': {
-    fields: ['uid'],
-    parse: (message, ids) => ({ type: 'start-mount', uid: managedUid(message, ids, 'mount the home') }),
+  'start-home': {
+    fields: ['uid', 'gid', 'loginName', 'vo', 'volume', 'directory'],
+    parse: (message, ids) => ({
+      type: 'start-home',
+      uid: managedUid(message, ids, 'mount the home'),
+      gid: managedGid(message, ids, 'mount the home'),
+      loginName: loginName(message),
+      vo: text(message, 'vo', voId),
+      volume: text(message, 'volume', /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+      directory: text(message, 'directory', directoryAddress),
+    }),
   },
-  'stop-mount': {
+  'stop-home': {
     fields: ['uid'],
-    parse: (message, ids) => ({ type: 'stop-mount', uid: managedUid(message, ids, 'unmount the home') }),
+    parse: (message, ids) => ({ type: 'stop-home', uid: managedUid(message, ids, 'unmount the home') }),
   },
 };
 
@@ -255,6 +267,11 @@ function credentialName(message: Fields): string {
   }
   return name;
 }
+
+const voId = /^[a-z0-9][a-z0-9.-]{0,62}$/;
+/** A name, an IPv4 address or an IPv6 address in brackets, and a port: neither option nor path, and one word. */
+const directoryAddress =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]):[1-9][0-9]{0,4}$/;
 
 function hostRole(message: Fields): HostRole {
   return text(message, 'role', /^(accounts|dir|mrc|osd|srds|exec)$/) as HostRole;

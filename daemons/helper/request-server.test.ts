@@ -18,6 +18,14 @@ import { createRequestServer, type RequestServer } from './request-server.ts';
 const execFileAsync = promisify(execFile);
 const uid = 2_030_043_209;
 const stranger = 65_533;
+const home = {
+  uid,
+  gid: uid,
+  loginName: 'alice@physics',
+  vo: 'physics.example',
+  volume: 'home',
+  directory: 'dir:1',
+};
 const receiveTimeoutMs = 1_000;
 
 let directory: string;
@@ -60,6 +68,7 @@ beforeEach(async () => {
         timeoutMs: 30_000,
       }),
       home: { root: join(directory, 'home'), skeleton: join(directory, 'absent') },
+      homeVolumeDirectory: join(directory, 'volumes'),
       sessionDirectory: join(directory, 'session'),
       isLeased: () => true,
       tree: undefined,
@@ -126,7 +135,7 @@ test('refusals keep their code and details', async () => {
   await assert.rejects(helper.publishMap(Buffer.from('no map')), (error) =>
     isXosError(error, 'XOS_INPUT_BAD'),
   );
-  await assert.rejects(helper.startMount(uid), (error) => isXosError(error, 'XOS_NOT_SUPPORTED'));
+  await assert.rejects(helper.startHome(home), (error) => isXosError(error, 'XOS_NOT_SUPPORTED'));
   await assert.rejects(
     helper.placeProcess({ pid: process.pid, startTime: 1, uid, sessionId: 's' }),
     (error) => isXosError(error, 'XOS_NOT_SUPPORTED'),
@@ -138,7 +147,7 @@ test('each caller may ask what is his, and strangers nothing', async () => {
     import { createHelperClient } from '@xtreemos/helper-client';
     const helper = createHelperClient({ socketPath: ${JSON.stringify(socketPath)}, timeoutMs: 3000 });
     const codes = [];
-    for (const ask of [() => helper.endAccount(${uid}), () => helper.listCredentialFiles(), () => helper.startMount(${uid})])
+    for (const ask of [() => helper.endAccount(${uid}), () => helper.listCredentialFiles(), () => helper.stopHome(${uid}), () => helper.startHome(${JSON.stringify(home)})])
       codes.push(await ask().then(() => 'done', (error) => error.code));
     console.log(codes.join(' '));
   `;
@@ -150,8 +159,8 @@ test('each caller may ask what is his, and strangers nothing', async () => {
     }),
   );
   assert.deepEqual(answers, [
-    'XOS_PERMISSION XOS_PERMISSION XOS_PERMISSION',
-    'XOS_PERMISSION XOS_PERMISSION XOS_NOT_SUPPORTED',
+    'XOS_PERMISSION XOS_PERMISSION XOS_PERMISSION XOS_PERMISSION',
+    'XOS_PERMISSION XOS_PERMISSION done XOS_NOT_SUPPORTED',
   ]);
 });
 

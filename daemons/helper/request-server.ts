@@ -21,6 +21,7 @@ import { type CallerRights, refusal } from './caller-rights.ts';
 import type { IdRanges } from './configuration.ts';
 import { discard, type HandledRequest, type RequestHandler } from './request-handlers.ts';
 import { parseRequest } from './request-parser.ts';
+import type { RequestTally } from './request-tally.ts';
 
 const requestDone = defineEvent('helper.request-done');
 const requestRefused = defineEvent('helper.request-refused');
@@ -30,6 +31,8 @@ export interface RequestServerOptions {
   readonly rights: CallerRights;
   readonly ids: IdRanges;
   readonly handle: RequestHandler;
+  /** Told of each request as it begins and ends. */
+  readonly tally?: RequestTally;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -79,11 +82,15 @@ export function createRequestServer(options: RequestServerOptions): RequestServe
     const startedMs = options.clock.monotonicMs();
     let type: HelperRequestType | 'unknown' = 'unknown';
     let outcome = 'done';
+    options.tally?.begin();
     try {
       const isKnown = options.rights.isKnown(caller);
       const timeoutMs = isKnown ? (options.receiveTimeoutMs ?? 5_000) : strangerTimeoutMs;
       const message = await receive(socket, timeoutMs);
-      if (message === undefined) return;
+      if (message === undefined) {
+        outcome = 'not sent';
+        return;
+      }
       try {
         if (!isKnown) throw refusal(caller.uid, 'anything');
         const request = parseRequest(decodeMessage(message.bytes), options.ids);
@@ -99,6 +106,7 @@ export function createRequestServer(options: RequestServerOptions): RequestServe
     } finally {
       socket.destroy();
       requests.increment({ type, outcome });
+      options.tally?.end(type, outcome);
     }
     const durationMs = Math.round(options.clock.monotonicMs() - startedMs);
     if (outcome === 'done') {

@@ -47,7 +47,7 @@ class SystemdError extends XosError<'XOS_NOT_FOUND'> {
 /** What this test needs of org.freedesktop.systemd1, in systemd's own signatures. */
 class FakeSystemd {
   readonly calls: (readonly DbusValue[])[] = [];
-  readonly units = new Set<string>([`user-${uid}.slice`, `xos-home@${uid}.service`]);
+  readonly units = new Set<string>([`user-${uid}.slice`, `user@${uid}.service`, `xos-home@${uid}.service`]);
   jobResult = 'done';
   /** systemd may send JobRemoved before the reply that names the job. */
   signalsFirst = false;
@@ -88,6 +88,14 @@ class FakeSystemd {
             return [];
           },
         },
+        ResetFailedUnit: {
+          input: { name: 's' },
+          handle: (args) => {
+            this.#known(args);
+            this.calls.push(['ResetFailedUnit', ...args]);
+            return [];
+          },
+        },
         GetUnit: {
           input: { name: 's' },
           output: { unit: 'o' },
@@ -98,7 +106,11 @@ class FakeSystemd {
     });
     bus.exportInterface(`${path}/unit/one`, {
       name: 'org.freedesktop.systemd1.Service',
-      properties: { MainPID: { signature: 'u', get: () => 4711 } },
+      properties: {
+        MainPID: { signature: 'u', get: () => 4711 },
+        Result: { signature: 's', get: () => 'exit-code' },
+        StatusText: { signature: 's', get: () => 'no DIR answers' },
+      },
     });
     this.#emit = (job, unit) => exported.emit('JobRemoved', [this.#jobs, job, unit, this.jobResult]);
   }
@@ -205,6 +217,14 @@ test('a unit that does not exist is not started, and stopping it is no failure',
   assert.equal(await manager.stopUnit('absent.service'), false);
 });
 
+test('how a unit ended is asked of it, unless it is forgotten', async () => {
+  assert.deepEqual(await manager.outcome(`xos-home@${uid}.service`), {
+    result: 'exit-code',
+    statusText: 'no DIR answers',
+  });
+  assert.equal(await manager.outcome('xos-home@1.service'), undefined);
+});
+
 test('the end of an account kills and stops its slice, then every process of the uid', async () => {
   const killed: number[] = [];
   const launcher = {
@@ -220,6 +240,7 @@ test('the end of an account kills and stops its slice, then every process of the
   assert.deepEqual(systemd.calls, [
     ['KillUnit', `user-${uid}.slice`, 'all', 9],
     ['StopUnit', `user-${uid}.slice`, 'replace'],
+    ['ResetFailedUnit', `user@${uid}.service`],
   ]);
   assert.deepEqual(killed, [uid]);
   assert.equal(

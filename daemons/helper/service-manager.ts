@@ -14,8 +14,19 @@ export interface ServiceManager {
   stopUnit(unit: string): Promise<boolean>;
   /** SIGKILL to all of its processes. False when there is no such unit. */
   killUnit(unit: string): Promise<boolean>;
+  /** Forgets that a unit failed. False when there is no such unit. */
+  resetFailedUnit(unit: string): Promise<boolean>;
   /** 0 when the unit has no main process. */
   mainPid(unit: string): Promise<number>;
+  /** How a service fared when it last ran; undefined when it is not loaded: it ended well, or never ran. */
+  outcome(unit: string): Promise<ServiceOutcome | undefined>;
+}
+
+export interface ServiceOutcome {
+  /** `success`, `timeout`, `exit-code`, `signal`...: Result of org.freedesktop.systemd1.Service. */
+  readonly result: string;
+  /** What it said last by STATUS=; may be empty. */
+  readonly statusText: string;
 }
 
 const destination = 'org.freedesktop.systemd1';
@@ -68,6 +79,11 @@ export function createServiceManager(connect: () => Promise<DbusConnection>): Se
     }
   }
 
+  async function serviceProperty(path: string, name: string): Promise<DbusValue> {
+    const { bus } = await open();
+    return await bus.getProperty({ destination, path, interface: 'org.freedesktop.systemd1.Service', name });
+  }
+
   async function unlessNoSuchUnit(action: () => Promise<unknown>): Promise<boolean> {
     try {
       await action();
@@ -107,16 +123,22 @@ export function createServiceManager(connect: () => Promise<DbusConnection>): Se
         await jobs.wait(String(job));
       }),
     killUnit: (unit) => unlessNoSuchUnit(() => call('KillUnit', 'ssi', [unit, 'all', sigkill])),
+    resetFailedUnit: (unit) => unlessNoSuchUnit(() => call('ResetFailedUnit', 's', [unit])),
     async mainPid(unit) {
       const [path] = await call('GetUnit', 's', [unit]);
-      const { bus } = await open();
-      const pid = await bus.getProperty({
-        destination,
-        path: String(path),
-        interface: 'org.freedesktop.systemd1.Service',
-        name: 'MainPID',
+      return Number(await serviceProperty(String(path), 'MainPID'));
+    },
+    async outcome(unit) {
+      let outcome: ServiceOutcome | undefined;
+      await unlessNoSuchUnit(async () => {
+        const path = String((await call('GetUnit', 's', [unit]))[0]);
+        const [result, statusText] = await Promise.all([
+          serviceProperty(path, 'Result'),
+          serviceProperty(path, 'StatusText'),
+        ]);
+        outcome = { result: String(result), statusText: String(statusText) };
       });
-      return Number(pid);
+      return outcome;
     },
   };
 }

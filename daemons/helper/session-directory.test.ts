@@ -17,7 +17,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isXosError } from '@xtreemos/base';
 import { memfd, sealDescriptor } from '@xtreemos/native-sys';
-import { removeSession, removeSessions, writeSession } from './session-directory.ts';
+import {
+  listSessions,
+  removeSession,
+  removeSessions,
+  removeUnfinishedSessions,
+  writeSession,
+} from './session-directory.ts';
 
 const uid = 2_030_043_204;
 const session = { uid, gid: uid, sessionId: 's1' };
@@ -101,4 +107,32 @@ test("a session goes with all that the user put there, the uid's directory with 
   assert.equal(await removeSessions(uid, root), 1);
   assert.deepEqual(await readdir(root), []);
   assert.equal(await removeSessions(uid, root), 0);
+});
+
+test('sessions are listed by uid, a page ends with a whole uid', async () => {
+  const list = (afterUid: number) => listSessions({ type: 'list-sessions', afterUid }, root);
+  assert.deepEqual(await list(0), { sessions: [], isMore: false });
+  const ids = Array.from({ length: 299 }, (_, index) => `s${index}`);
+  for (const sessionId of ids) await mkdir(`${root}/${uid}/${sessionId}`, { recursive: true });
+  for (const sessionId of ['a', 'b']) await mkdir(`${root}/${uid + 1}/${sessionId}`, { recursive: true });
+  await mkdir(`${root}/${uid + 2}/c`, { recursive: true });
+  await mkdir(`${root}/not-a-uid/d`, { recursive: true });
+  const first = await list(0);
+  assert.equal(first.isMore, true);
+  assert.deepEqual(
+    new Set(first.sessions.map((session) => `${session.uid} ${session.sessionId}`)),
+    new Set([...ids.map((id) => `${uid} ${id}`), `${uid + 1} a`, `${uid + 1} b`]),
+  );
+  assert.deepEqual(await list(uid + 1), { sessions: [{ uid: uid + 2, sessionId: 'c' }], isMore: false });
+});
+
+test('what a killed helper left half-made or half-removed is no session, and goes at the next start', async () => {
+  await write('PEM');
+  await mkdir(`${root}/${uid}/.s2.0011/deep`, { recursive: true });
+  await mkdir(`${root}/${uid + 1}/.removed.0022`, { recursive: true });
+  const { sessions } = await listSessions({ type: 'list-sessions', afterUid: 0 }, root);
+  assert.deepEqual(sessions, [{ uid, sessionId: 's1' }]);
+  await removeUnfinishedSessions(root);
+  assert.deepEqual(await readdir(root), [String(uid)]);
+  assert.deepEqual(await readdir(`${root}/${uid}`), ['s1']);
 });

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { XosError } from '@xtreemos/base';
-import type { RemoveSessionRequest, WriteSessionReply, WriteSessionRequest } from '@xtreemos/helper-client';
+import type {
+  ListSessionsReply,
+  ListSessionsRequest,
+  RemoveSessionRequest,
+  WriteSessionReply,
+  WriteSessionRequest,
+} from '@xtreemos/helper-client';
 import {
   entryNames,
   type HeldDirectory,
@@ -21,6 +27,10 @@ import { storageError } from './storage-error.ts';
 
 export const maximumCredentialBytes = 64 * 1024;
 const fileName = 'proxy.pem';
+/** A page ends with a whole uid: twice this many, less one, with ids of 64 bytes fit into a message. */
+const sessionsPerPage = 300;
+/** First byte of the names of directories being made or removed. */
+const unfinished = 0x2e;
 const everything = { ownerUid: undefined, signal: new AbortController().signal };
 
 /**
@@ -112,6 +122,56 @@ export async function removeSession(request: RemoveSessionRequest, root: string)
   } catch (error) {
     throw storageError(error, 'remove the session', `${path}/${request.sessionId}`);
   }
+}
+
+/** Session directories of uids above `afterUid`, by rising uid, whole uids until the page is full. */
+export async function listSessions(
+  { afterUid }: ListSessionsRequest,
+  root: string,
+): Promise<ListSessionsReply> {
+  const sessions: { uid: number; sessionId: string }[] = [];
+  try {
+    await using top = await holdDirectoryIfThere(root);
+    if (top === undefined) return { sessions, isMore: false };
+    const uids = (await uidsOf(top)).filter((uid) => uid > afterUid);
+    for (const uid of uids) {
+      if (sessions.length >= sessionsPerPage) return { sessions, isMore: true };
+      await using parent = await holdBeneathIfThere(top, String(uid));
+      if (parent === undefined) continue;
+      let count = 0;
+      for await (const name of entryNames(parent)) {
+        if (name[0] === unfinished) continue;
+        sessions.push({ uid, sessionId: name.toString() });
+        if (++count === sessionsPerPage) break;
+      }
+    }
+    return { sessions, isMore: false };
+  } catch (error) {
+    throw storageError(error, 'list the sessions', root);
+  }
+}
+
+/** Removes what a helper that was killed had not finished making or removing. Before any request is served. */
+export async function removeUnfinishedSessions(root: string): Promise<void> {
+  await using top = await holdDirectoryIfThere(root);
+  if (top === undefined) return;
+  for (const uid of await uidsOf(top)) {
+    await using parent = await holdBeneathIfThere(top, String(uid));
+    if (parent === undefined) continue;
+    for await (const name of entryNames(parent)) {
+      if (name[0] === unfinished) await removeEntry(parent, `${root}/${uid}`, name, everything);
+    }
+    await removeIfEmpty(top, String(uid));
+  }
+}
+
+async function uidsOf(top: HeldDirectory): Promise<number[]> {
+  const uids: number[] = [];
+  for await (const name of entryNames(top)) {
+    const text = name.toString();
+    if (/^[1-9][0-9]{0,9}$/.test(text)) uids.push(Number(text));
+  }
+  return uids.sort((one, other) => one - other);
 }
 
 /** Removes all sessions of a uid; how many there were. */

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { XosError } from '@xtreemos/base';
-import { validatePath } from '@xtreemos/identity';
-import { peerChain } from '@xtreemos/vo-client';
+import { peerChain, validatePath } from '@xtreemos/identity';
 import type { VoContext } from './vo-context.ts';
 
 /** Who sent a request. */

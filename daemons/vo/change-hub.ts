@@ -20,6 +20,7 @@ const coalescingMs = 250;
 /** Tells connected nodes what changed; what they missed they learn from `hello` when they connect again. */
 export class ChangeHub {
   readonly #coalescingMs: number;
+  readonly #watchers = new Set<() => void>();
   readonly #byVo = new Map<string, Set<Subscriber>>();
   /** The newest version not yet told, per VO and kind; undefined while only the pause runs. */
   readonly #pausing = new Map<string, VersionEvent | undefined>();
@@ -32,10 +33,18 @@ export class ChangeHub {
     const { vo } = subscriber;
     const subscribers = this.#byVo.get(vo) ?? new Set();
     this.#byVo.set(vo, subscribers.add(subscriber));
+    this.touch();
     return () => {
       subscribers.delete(subscriber);
+      this.touch();
       if (subscribers.size === 0 && this.#byVo.get(vo) === subscribers) this.#byVo.delete(vo);
     };
+  }
+
+  /** Calls back whenever nodes come and go or the registry changed, until the function it answers is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** To every node of the VO, at once or, shortly after another one, with a delay. */
@@ -61,6 +70,11 @@ export class ChangeHub {
 
   everyone(): readonly Subscriber[] {
     return [...this.#byVo.values()].flatMap((subscribers) => [...subscribers]);
+  }
+
+  /** The registry changed, whether nodes are told or not. */
+  touch(): void {
+    for (const watcher of this.#watchers) watcher();
   }
 
   #send(event: VersionEvent | Extract<NodeEvent, { readonly type: 'gone' }>, hostname?: string): void {

@@ -1,7 +1,7 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { type ListenAddress, reasonOf, type ServiceSockets, XosError } from '@xtreemos/base';
+import { type ListenAddress, listenAt, type ServiceSockets } from '@xtreemos/base';
 import { peerCredentials, socketDescriptor } from '@xtreemos/native-sys';
 import type { ServiceCertificate } from './service-certificate.ts';
 
@@ -36,7 +36,11 @@ export async function openListeners(wanted: {
   readonly sockets: Pick<ServiceSockets, 'listenUnix'>;
 }): Promise<Listeners> {
   const { handle, certificate } = wanted;
-  const secure = wanted.listen.map(() => makeHttpsServer(certificate, handle));
+  const addresses = wanted.listen.map((address) => ({
+    address,
+    server: makeHttpsServer(certificate, handle),
+  }));
+  const secure = addresses.map(({ server }) => server);
   const admin = createHttpServer(
     { requestTimeout: requestTimeoutMs, headersTimeout: headersTimeoutMs },
     handle,
@@ -47,7 +51,7 @@ export async function openListeners(wanted: {
   });
   const servers: readonly (HttpServer | HttpsServer)[] = [...secure, admin];
   try {
-    for (const [index, address] of wanted.listen.entries()) await listen(secure[index], address);
+    for (const { server, address } of addresses) await listenAt(server, address);
     await wanted.sockets.listenUnix(admin, { name: 'admin', path: wanted.adminSocket, mode: 0o600 });
   } catch (error) {
     for (const server of servers) if (server.listening) server.close();
@@ -94,22 +98,6 @@ function makeHttpsServer(certificate: ServiceCertificate, handle: RequestListene
   // A failed handshake is the client's affair; without a listener Node only destroys the socket as well.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
-}
-
-async function listen(server: HttpsServer | undefined, { address, port }: ListenAddress): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server?.once('error', reject);
-  // Without an address Node listens on ::, which takes IPv4 as well.
-  server?.listen({ port, ...(address === '' ? {} : { host: address }) }, resolve);
-  try {
-    await promise;
-  } catch (error) {
-    throw new XosError(
-      'XOS_CONFIGURATION_BAD',
-      { reason: `cannot listen on ${address === '' ? '*' : address}:${port}: ${reasonOf(error)}` },
-      { cause: error },
-    );
-  }
 }
 
 function closeServer(server: HttpServer | HttpsServer): Promise<void> {

@@ -1,5 +1,6 @@
-import { productVersion, runService } from '@xtreemos/base';
+import { addressText, productVersion, runService } from '@xtreemos/base';
 import { checkConfiguration, configurationSchema } from './configuration.ts';
+import { keepStatus } from './status-line.ts';
 import { startVoService } from './vo-service.ts';
 
 await runService({
@@ -9,9 +10,12 @@ await runService({
   check: checkConfiguration,
   async start(context) {
     const service = await startVoService(context);
-    context.setStatus(`Serving ${service.publicUrl}`);
+    const stopStatus = keepStatus(service.context, service.addresses.map(addressText), context.setStatus);
     return {
-      stop: (deadline) => service.stop(deadline),
+      stop: (deadline) => {
+        stopStatus();
+        return service.stop(deadline);
+      },
       reload: async (configuration) => service.reload(configuration),
     };
   },

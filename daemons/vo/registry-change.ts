@@ -30,6 +30,7 @@ export async function changeRegistry<Result>(
     return work(makeChange(context, write, actor, actions));
   });
   for (const action of actions) action();
+  context.hub.touch();
   return result;
 }
 

@@ -1,5 +1,4 @@
-import { isIPv6 } from 'node:net';
-import { type Clock, createRateLimit, type RateLimit, XosError } from '@xtreemos/base';
+import { type Clock, clientNetwork, createRateLimit, type RateLimit, XosError } from '@xtreemos/base';
 import type { Configuration } from './configuration.ts';
 
 /** Rate limits on what needs no sign-in, and on sign-in itself; memory bounded by createRateLimit. */
@@ -21,7 +20,7 @@ export class SignInLimits {
 
   /** A request without sign-in. Throws XOS_RATE_LIMITED. */
   countAnonymous(address: string): void {
-    refuse(this.#anonymous.take(network(address)), 'use this service without signing in', address);
+    refuse(this.#anonymous.take(clientNetwork(address)), 'use this service without signing in', address);
   }
 
   /**
@@ -29,7 +28,7 @@ export class SignInLimits {
    * relays for many people.
    */
   countSignIn(name: string, address: string | undefined): void {
-    if (address !== undefined) refuse(this.#byAddress.take(network(address)), 'sign in', address);
+    if (address !== undefined) refuse(this.#byAddress.take(clientNetwork(address)), 'sign in', address);
     refuse(this.#byName.take(name), 'sign in', name);
   }
 
@@ -39,20 +38,8 @@ export class SignInLimits {
    */
   signedIn(name: string, address: string | undefined): void {
     this.#byName.reset(name);
-    if (address !== undefined) this.#byAddress.take(network(address), -1);
+    if (address !== undefined) this.#byAddress.take(clientNetwork(address), -1);
   }
-}
-
-/** An IPv6 subscriber holds a /64: addresses within it count as one. */
-function network(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  const [head = '', tail] = address.toLowerCase().split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length);
-  return [...groups, ...Array.from({ length: zeros }, () => '0'), ...rest].slice(0, 4).join(':');
 }
 
 function refuse(waitMs: number, attempt: string, who: string): void {

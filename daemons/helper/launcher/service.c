@@ -178,8 +178,6 @@ static const char *become_program(const struct xos_service *service, char **envi
         return "setsid";
     if (service->cgroup != NULL && write_cgroup_file(service, "cgroup.procs", "0") != 0)
         return "joining the cgroup";
-    if (open_stdio(service) != 0)
-        return "opening stdio";
     for (size_t index = 0; index < service->limit_count; index++) {
         const struct rlimit limit = {service->limits[index].value, service->limits[index].value};
         if (setrlimit((__rlimit_resource_t)service->limits[index].resource, &limit) != 0)
@@ -187,6 +185,9 @@ static const char *become_program(const struct xos_service *service, char **envi
     }
     if (xos_become(service->uid, service->uid, service->gid, service->group_count, service->groups) != 0)
         return "becoming the user";
+    /* Not before: who may write to that directory could lead root's connection to any socket of the host. */
+    if (open_stdio(service) != 0)
+        return "opening stdio";
     if (chdir(service->directory) != 0)
         return "chdir";
     (void)execve(service->command[0], service->command, environment);

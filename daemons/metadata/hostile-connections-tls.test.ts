@@ -1,0 +1,3 @@
+import { testTlsFloods } from './hostile-connections-fixture.ts';
+
+testTlsFloods(40);

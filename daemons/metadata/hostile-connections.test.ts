@@ -1,0 +1,3 @@
+import { testConnectionFloods } from './hostile-connections-fixture.ts';
+
+testConnectionFloods(300, ['silent', 'drip', 'half']);
