@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AccountsDaemon } from './testing/accounts-daemon.ts';
@@ -12,8 +11,6 @@ let daemon: AccountsDaemon | undefined;
 before(async () => {
   service = await VoServiceFixture.start();
   await service.succeed(['vo', 'create', vo]);
-  mkdirSync(join(service.root, 'etc'), { recursive: true });
-  for (const file of ['passwd', 'group']) writeFileSync(join(service.root, 'etc', file), '');
   const tokenFile = join(service.directory, 'alice.token');
   await service.succeed(['vo', 'invite', `alice@${vo}`, '--out', tokenFile, '--full-name', 'Alice']);
   const password = service.secretFile('password', 'tea for two');

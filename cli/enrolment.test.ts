@@ -464,3 +464,18 @@ test('on a host that has joined, a person needs no address and no fingerprint', 
   const renewed = await service.xos(['cert', 'renew', '--passphrase-file', passphraseFile], { environment });
   assert.equal(renewed.exitCode, 0, renewed.stderr);
 });
+
+test('on the host of the service root enrols people before the host has joined a VO', {
+  skip: process.geteuid?.() !== 0 && 'needs root',
+}, async () => {
+  await service.succeed(['vo', 'create', 'biology.example.org']);
+  const token = join(service.directory, 'first.token');
+  await service.succeed(['vo', 'invite', 'frida@biology.example.org', '--out', token]);
+  const passphraseFile = service.secretFile('first.passphrase', 'correct horse battery staple');
+  const out = join(service.directory, 'frida.pem');
+  await service.succeed([
+    ...['cert', 'request', 'frida@biology.example.org', '--token-file', token],
+    ...['--passphrase-file', passphraseFile, '--out', out],
+  ]);
+  assert.ok(existsSync(out));
+});

@@ -21,6 +21,10 @@ export const clientConfigurationSchema = defineConfiguration({
     /** The VO service asked where neither an option nor vo.d says another. */
     Url: kind.url(),
   },
+  FileSystem: {
+    /** Host of the DIR of XtreemFS, `HOST` or `HOST:PORT`. */
+    Directory: kind.text(),
+  },
 });
 
 /** Where things lie on this host, or below `--root`. */
@@ -38,10 +42,14 @@ export interface HostPaths {
   /** Links into here make CRLs that xos-accounts receives count as installed. */
   readonly crlDirectory: string;
   readonly adminSocket: string;
+  /** Of the MRC, for volumes. */
+  readonly metadataAdminSocket: string;
   /** The local files, never NSS: grid names are none of this command's owners and groups. */
   readonly passwdFile: string;
   readonly groupFile: string;
   readonly serviceUrl: string | undefined;
+  /** The DIR of XtreemFS that is asked where no option says another. */
+  readonly fileSystemDirectory: string | undefined;
   /** Where a person's own credentials and VO records lie. */
   readonly userDirectory: string;
 }
@@ -64,7 +72,7 @@ function hostPaths(
   configurationRoots: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): HostPaths {
-  const { Paths, Service } = configuration;
+  const { Paths, Service, FileSystem } = configuration;
   const below = (directory: string): string => join(root, directory);
   const configurationDirectory = below(Paths.ConfigurationDirectory);
   const stateDirectory = below(Paths.StateDirectory);
@@ -80,9 +88,11 @@ function hostPaths(
     sshUserCaFile: join(configurationDirectory, 'ssh', 'user_ca.pub'),
     crlDirectory: join(stateDirectory, 'accounts', 'crls'),
     adminSocket: join(runDirectory, 'vo', 'admin.sock'),
+    metadataAdminSocket: join(runDirectory, 'mrc', 'admin.sock'),
     passwdFile: below('/etc/passwd'),
     groupFile: below('/etc/group'),
     serviceUrl: Service.Url,
+    fileSystemDirectory: FileSystem.Directory,
     userDirectory: userDirectory(environment),
   };
 }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { XosError } from '@xtreemos/base';
 import { type HostPaths, loadHostPaths } from './host-paths.ts';
 import { printable } from './output/printable.ts';
-import { type ProgressStream, withProgress } from './output/progress.ts';
+import { type ProgressStream, type TellProgress, withProgress } from './output/progress.ts';
 import { isJsonMode, type JsonMode, type Report, rendered } from './output/report.ts';
 import { terminalOf } from './output/terminal.ts';
 import { ControllingTerminal } from './prompt/controlling-terminal.ts';
@@ -13,13 +13,15 @@ import type { XosCommand } from './xos-command.ts';
 export interface Invocation {
   readonly environment: NodeJS.ProcessEnv;
   readonly paths: HostPaths;
+  /** Where the host's files begin: `/`, or what `--root` says. */
+  readonly root: string;
   readonly prompts: Prompts;
   readonly json: JsonMode;
   readonly nowMs: () => number;
   /** A line on standard error that is neither result nor failure: a warning, a hint. */
   note(text: string): void;
-  /** Says `what` on a watched terminal while slow work goes on. */
-  slowly<T>(what: string, work: () => Promise<T>): Promise<T>;
+  /** Says `what`, and what the work tells instead, on a watched terminal while slow work goes on. */
+  slowly<T>(what: string, work: (tell: TellProgress) => Promise<T>): Promise<T>;
 }
 
 /** The process around the command. */
@@ -68,6 +70,7 @@ export function makePerform(surroundings: Surroundings): Perform {
           {
             environment: surroundings.environment,
             paths,
+            root,
             prompts,
             json,
             nowMs: surroundings.nowMs,

@@ -95,8 +95,15 @@ test('pages that others are referred to exist, where they are ours', () => {
 });
 
 test('every key of a daemon stands in its configuration page, and no other', () => {
-  for (const daemon of ['vo', 'accounts', 'helper']) {
-    const main = fileURLToPath(new URL(`../daemons/${daemon}/main.ts`, import.meta.url));
+  for (const [daemon, folder] of [
+    ['vo', 'vo'],
+    ['accounts', 'accounts'],
+    ['helper', 'helper'],
+    ['dir', 'directory'],
+    ['mrc', 'metadata'],
+    ['osd', 'objects'],
+  ] as const) {
+    const main = fileURLToPath(new URL(`../daemons/${folder}/main.ts`, import.meta.url));
     const shown = execFileSync(process.execPath, [main, '--show-config', '--config', '/dev/null'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -73,7 +73,7 @@ export async function withVoClient<T>(
 
 /**
  * The service of a VO: what the options say; else root's administration socket (for signed-in calls); else the person's own
- * record of the VO, the host's (`vo.d`), client.conf.
+ * record of the VO, the host's (`vo.d`), client.conf; at last root's socket for what needs no sign-in either.
  */
 export function serviceAddress(
   invocation: Invocation,
@@ -90,6 +90,10 @@ export function serviceAddress(
   const own = vo === undefined ? undefined : readUserVoRecord(paths, vo);
   const host = vo === undefined ? undefined : readHostVoRecord(paths, vo);
   const url = options.url ?? own?.serviceUrl ?? host?.serviceUrl ?? paths.serviceUrl;
+  // Where the service runs, root needs no options before this host has joined a VO: people are enrolled first.
+  if (url === undefined && access === 'public' && hasAdminSocket(paths)) {
+    return { url: adminSocketUrl(paths.adminSocket), trust: undefined };
+  }
   if (url === undefined) {
     throw new XosError('XOS_USAGE', {
       reason:

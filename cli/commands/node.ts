@@ -54,6 +54,10 @@ export function addNodeCommands(program: XosCommand, perform: Perform): void {
       ['xos node join', 'asks for the token'],
       ['xos node join --token-file host1.token --yes', 'unattended'],
       [
+        'xos node join --role accounts --role dir --role osd',
+        'with servers of the file system, which then start (the token has to allow the roles)',
+      ],
+      [
         'ssh vo-host xos node token physics.example.org | tail -1 | xos node join --token-file -',
         'from standard input',
       ],

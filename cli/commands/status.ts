@@ -9,10 +9,8 @@ import { table } from '../output/table.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { durationText } from '../output/time-text.ts';
 import { type DaemonState, daemonStates } from '../session/daemon-state.ts';
+import { voProblems } from '../session/vo-problems.ts';
 import { addCommand, type XosCommand } from '../xos-command.ts';
-
-/** CRLs come anew every hour and end after 24 h: half a day without one is worth a word. */
-const oldCrlMs = 12 * 3_600_000;
 
 export function addStatusCommand(program: XosCommand, perform: Perform): void {
   addCommand(program, 'status', {
@@ -40,7 +38,7 @@ async function status(invocation: Invocation): Promise<Report> {
           vos,
           joined.map(({ vo }) => vo),
           nowMs,
-        ),
+        ).map(({ text, action }) => `${text}; ${action}`),
       );
     } catch (error) {
       if (!isXosError(error)) throw error;
@@ -52,36 +50,6 @@ async function status(invocation: Invocation): Promise<Report> {
     exitCode: problems.length > 0 ? 1 : 0,
     text: (terminal) => statusText(daemons, vos, problems, nowMs, terminal),
   };
-}
-
-function voProblems(vos: readonly VoState[], joined: readonly string[], nowMs: number): readonly string[] {
-  const problems: string[] = [];
-  for (const vo of joined) {
-    if (!vos.some((state) => state.vo === vo)) {
-      problems.push(`${vo}: joined, but xos-accounts does not know it; run systemctl reload xos-accounts`);
-    }
-  }
-  for (const state of vos) {
-    if (!state.connected) {
-      problems.push(
-        `${state.vo}: no connection to ${state.serviceUrl}${state.problem === undefined ? '' : ` (${state.problem})`}; ` +
-          'revocations arrive late; check the network and the service',
-      );
-    } else if (state.problem !== undefined) {
-      problems.push(`${state.vo}: ${state.problem}`);
-    }
-    if (state.listExpiresAtMs !== undefined && state.listExpiresAtMs <= nowMs) {
-      problems.push(
-        `${state.vo}: the membership list has expired, nobody can log in; bring the service back`,
-      );
-    }
-    if (state.crlAgeMs !== undefined && state.crlAgeMs > oldCrlMs) {
-      problems.push(
-        `${state.vo}: the revocation list is ${durationText(state.crlAgeMs)} old; logins stop when it ends`,
-      );
-    }
-  }
-  return problems;
 }
 
 function statusText(

@@ -53,6 +53,8 @@ test('the words of a choice and files complete where they belong', () => {
   assert.deepEqual(complete(['xos', 'vo', 'list', '--json', '=', 'p']), ['pretty']);
   assert.deepEqual(complete(['xos', 'cert', 'request', '--format', '']), ['pem', 'pkcs12']);
   assert.deepEqual(complete(['xos', 'cert', 'export', '--format', 'c']), ['certificate', 'chain']);
+  assert.deepEqual(complete(['xos', 'doctor', 'cl']), ['clock']);
+  assert.deepEqual(complete(['xos', 'doctor', 'clock', 'keyr']), ['keyring'], 'an argument that may repeat');
   const directory = mkdtempSync(join(tmpdir(), 'xos-completion-'));
   try {
     writeFileSync(join(directory, 'alice.token'), '');

@@ -9,7 +9,9 @@ import { timeText } from '../output/time-text.ts';
 import { confirmPlainly } from '../prompt/confirmation.ts';
 import { defaultAlias, listHostVoRecords } from '../vo-record.ts';
 import { tellAccounts } from './accounts-notice.ts';
+import { fitFileSystemServers } from './file-system-servers.ts';
 import { thisHostname } from './hostname.ts';
+import { refuseMissingPackages, refuseUnreadyService, refuseUnusableHostname } from './join-readiness.ts';
 import { joinAndInstall } from './node-installation.ts';
 import { type JoinedVoState, joinedVos } from './node-status.ts';
 
@@ -24,16 +26,20 @@ export interface JoinOptions {
 /** `xos node join`: all files at once, or none and the node out of the VO again. */
 export async function joinNode(invocation: Invocation, options: JoinOptions): Promise<Report> {
   const { paths, prompts } = invocation;
-  const token = await readToken(invocation, options.tokenFile);
-  const hostname = options.hostname ?? (await thisHostname());
   const roles = [...new Set(options.role ?? (['accounts'] as const))];
+  const token = await readToken(invocation, options.tokenFile);
+  refuseMissingPackages(paths, roles);
+  const hostname = options.hostname ?? (await thisHostname());
+  refuseUnusableHostname(hostname);
   const present = joinedVos(paths, invocation.nowMs()).find(({ vo }) => vo === token.vo);
   if (present !== undefined && isWhole(present, hostname, roles)) return alreadyJoined(present, hostname);
   const alias = chooseAlias(paths, token.vo, options.alias);
+  await refuseUnreadyService(invocation, token);
   prompts.say(consentText(token, hostname, alias, roles));
   await confirmPlainly(prompts, options.yes, 'Join?', 'Joining');
   await withSignalsHeld(invocation, () => joinAndInstall(invocation, { token, hostname, alias, roles }));
   const notice = await tellAccounts(token.vo);
+  const servers = await fitFileSystemServers(invocation, { joined: roles });
   return {
     data: {
       vo: token.vo,
@@ -44,8 +50,21 @@ export async function joinNode(invocation: Invocation, options: JoinOptions): Pr
       alreadyJoined: false,
       accountsTold: notice.told,
     },
-    text: () => `${hostname} has joined ${token.vo}; its members log in as USER@${alias}.\n${notice.text}`,
+    text: () =>
+      `${hostname} has joined ${token.vo}; its members log in as USER@${alias}.\n${notice.text}${servers}${nextText(token, alias)}`,
   };
+}
+
+/** For somebody who does this for the first time. */
+function nextText({ vo, url }: NodeToken, alias: string): string {
+  const host = new URL(url).hostname;
+  return [
+    'Next:',
+    '  examine this host:          xos doctor',
+    `  is a member's name known:   getent passwd USER@${alias}`,
+    `  invite a person, on ${host}:  xos vo invite USER@${vo}`,
+    '',
+  ].join('\n');
 }
 
 /** Half a join is worse than a late Ctrl-C: every wait inside has a time-out. */
@@ -97,7 +116,9 @@ async function readToken(invocation: Invocation, file: string | undefined): Prom
   if (token.expiresAtMs <= invocation.nowMs()) {
     throw new XosError('XOS_TOKEN_INVALID', {
       what: 'node',
-      reason: `it expired at ${rfc3339(token.expiresAtMs)}; ask the administrator of ${token.vo} for a new one`,
+      reason:
+        `it expired at ${rfc3339(token.expiresAtMs)}, and this host's clock says ${rfc3339(invocation.nowMs())}; ask the ` +
+        `administrator of ${token.vo} for a new one`,
     });
   }
   return token;

@@ -9,6 +9,7 @@ import type { Report } from '../output/report.ts';
 import { confirmPlainly } from '../prompt/confirmation.ts';
 import { listHostVoRecords, rootOf, type VoRecord } from '../vo-record.ts';
 import { tellAccounts } from './accounts-notice.ts';
+import { fitFileSystemServers } from './file-system-servers.ts';
 import { FileTransaction } from './file-transaction.ts';
 import { withSshAuthorities } from './ssh-authorities.ts';
 import { filesOfVoAlone, manifestFile } from './trust-installation.ts';
@@ -56,6 +57,7 @@ export async function leaveNode(
   if (existsSync(hostDirectory) && readdirSync(hostDirectory).length === 0) rmdirSync(hostDirectory);
 
   const notice = await tellAccounts('');
+  await fitFileSystemServers(invocation, 'left');
   return {
     data: { vo: record.vo, left: true, serviceTold: told, accountsTold: notice.told },
     text: () => `This host has left ${record.vo}.\n${notice.text}`,

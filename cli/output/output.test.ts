@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fields } from './fields.ts';
 import { printable } from './printable.ts';
+import { progressBar, withProgress } from './progress.ts';
 import { stableJson } from './stable-json.ts';
 import { type Column, table } from './table.ts';
 import { terminalOf } from './terminal.ts';
@@ -91,4 +92,22 @@ test('JSON names moments without Ms and writes them as RFC 3339', () => {
       list: [{ at: '1970-01-01T00:00:00Z' }],
     },
   );
+});
+
+test('progress replaces itself on a terminal, vanishes afterwards, and is nowhere else', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const written: string[] = [];
+  const write = (text: string) => written.push(text);
+  const work = async (tell: (what: string) => void) => {
+    tell('early');
+    context.mock.timers.tick(1000);
+    tell(`late ${progressBar(1, 4)}`);
+    return 1;
+  };
+  assert.equal(await withProgress({ isTTY: true, write }, 'begun', work), 1);
+  const late = `late [${'#'.repeat(6)}${'.'.repeat(18)}] 25 %`;
+  assert.deepEqual(written, ['early ...', `\r\x1b[K${late} ...`, '\r\x1b[K']);
+  await withProgress({ write }, 'begun', work);
+  assert.equal(written.length, 3);
+  assert.equal(progressBar(3, 0), '');
 });

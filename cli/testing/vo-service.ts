@@ -28,6 +28,10 @@ export class VoServiceFixture {
     const directory = mkdtempSync(join(tmpdir(), 'xos-cli-'));
     mkdirSync(join(directory, 'root/run/xtreemos/vo'), { recursive: true });
     mkdirSync(join(directory, 'home'));
+    mkdirSync(join(directory, 'root/etc'));
+    // What the package xtreemos-accounts makes, so that the host may join.
+    writeFileSync(join(directory, 'root/etc/passwd'), 'xos-accounts:x:992:991::/:/bin/false\n');
+    writeFileSync(join(directory, 'root/etc/group'), 'xos-accounts:x:991:\n');
     const configuration = join(directory, 'vo.conf');
     writeFileSync(
       configuration,
