@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { encodeMessage, type Message, PAM_CODE, PROMPT_STYLE } from '@xtreemos/module-protocol';
+import { peerCredentials, socketDescriptor } from '@xtreemos/native-sys';
 import { fakeAccounts, result } from './test/fake-accounts.ts';
 import { build, login } from './test/login.ts';
 
@@ -105,6 +106,48 @@ test('a daemon stopped by SIGSTOP holds each call for a second and no longer', a
   } finally {
     daemon.kill('SIGKILL');
   }
+});
+
+test('a name that the name service has waited a second for does not wait another for the same stopped daemon', async () => {
+  using host = login();
+  const daemon = await stoppedDaemon(host.socket);
+  try {
+    daemon.kill('SIGSTOP');
+    const output = await host.run('slow@physics', ['authenticate']);
+    assert.equal(output.value('authenticate'), '9');
+    assert.ok(output.tookMs >= 1100 && output.tookMs < 1700, `${output.tookMs} ms`);
+  } finally {
+    daemon.kill('SIGKILL');
+  }
+});
+
+test('a slow name service does not keep people out while the daemon answers', async () => {
+  using host = login();
+  await using _daemon = await fakeAccounts(host.socket, async (connection) => {
+    await connection.next();
+    connection.working();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    connection.send(result(PAM_CODE.SUCCESS));
+  });
+  assert.equal((await host.run('slow@physics', ['account'])).value('account'), '0');
+});
+
+test('time in which the module itself stood still is not counted as silence of the daemon', async () => {
+  using host = login();
+  let peer = 0;
+  await using _daemon = await fakeAccounts(host.socket, async (connection, socket) => {
+    await connection.next();
+    peer = peerCredentials(socketDescriptor(socket)).pid;
+    process.kill(peer, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    process.kill(peer, 'SIGCONT');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    connection.send(result(PAM_CODE.SUCCESS));
+    await connection.next();
+  });
+  const output = await host.run('alice@physics', ['account']);
+  assert.equal(output.value('account'), '0', `process ${peer}`);
+  assert.ok(output.tookMs >= 1600, `${output.tookMs} ms`);
 });
 
 test('heartbeats keep a slow answer alive; when they stop the login ends', async () => {

@@ -11,7 +11,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 static struct xos_options parse_options(pam_handle_t *pamh, int flags, int argc, const char **argv) {
-    struct xos_options options = {XOS_PAM_SOCKET_PATH, false, (flags & PAM_SILENT) != 0};
+    struct xos_options options = {XOS_PAM_SOCKET_PATH, false, (flags & PAM_SILENT) != 0, XOS_SILENCE_MAX_MS};
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "debug") == 0)
             options.debug = true;
@@ -24,11 +24,17 @@ static struct xos_options parse_options(pam_handle_t *pamh, int flags, int argc,
     return options;
 }
 
+/* After a look-up that took as long as libnss_xos waits for a daemon that is silent. */
+#define SHORT_SILENCE_MS 200
+
 /*
  * The login name, when it is one of ours. *uid is that of a managed account, or 0 when the name does not
  * resolve; a name that local files give to an account of their own is theirs: PAM_USER_UNKNOWN.
+ *
+ * A name that no map knows is asked of the daemon by libnss_xos, which gives a stalled one its second; that
+ * second is not given again here. It may have been another name service's, so that the daemon is still asked.
  */
-static int grid_user(pam_handle_t *pamh, struct xos_text *user, uid_t *uid) {
+static int grid_user(pam_handle_t *pamh, struct xos_options *options, struct xos_text *user, uid_t *uid) {
     const char *name = NULL;
     int status = pam_get_user(pamh, &name, NULL);
     if (status != PAM_SUCCESS)
@@ -37,9 +43,13 @@ static int grid_user(pam_handle_t *pamh, struct xos_text *user, uid_t *uid) {
     *uid = 0;
     if (user->length == 0)
         return PAM_USER_UNKNOWN;
+    int64_t begun = xos_now_ms();
     const struct passwd *account = pam_modutil_getpwnam(pamh, name);
-    if (account == NULL)
+    if (account == NULL) {
+        if (xos_now_ms() - begun >= XOS_NSS_DEADLINE_MS)
+            options->silence_ms = SHORT_SILENCE_MS;
         return PAM_SUCCESS;
+    }
     if (!xos_is_managed_uid(account->pw_uid))
         return PAM_USER_UNKNOWN;
     *uid = account->pw_uid;
@@ -83,7 +93,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
     struct xos_options options = parse_options(pamh, flags, argc, argv);
     struct xos_text user;
     uid_t uid;
-    int status = grid_user(pamh, &user, &uid);
+    int status = grid_user(pamh, &options, &user, &uid);
     if (status == PAM_SUCCESS)
         status = authenticate(pamh, &options, user);
     log_outcome(pamh, &options, "authenticate", status);
@@ -95,7 +105,7 @@ EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **
     struct xos_options options = parse_options(pamh, flags, argc, argv);
     struct xos_text user;
     uid_t uid;
-    int status = grid_user(pamh, &user, &uid);
+    int status = grid_user(pamh, &options, &user, &uid);
     log_outcome(pamh, &options, "setcred", status);
     return status;
 }
@@ -126,7 +136,7 @@ EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char 
     struct xos_options options = parse_options(pamh, flags, argc, argv);
     struct xos_text user;
     uid_t uid;
-    int status = grid_user(pamh, &user, &uid);
+    int status = grid_user(pamh, &options, &user, &uid);
     if (status == PAM_SUCCESS)
         status = account(pamh, &options, user);
     log_outcome(pamh, &options, "acct_mgmt", status);
@@ -137,7 +147,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
     struct xos_options options = parse_options(pamh, flags, argc, argv);
     struct xos_text user;
     uid_t uid;
-    int status = grid_user(pamh, &user, &uid);
+    int status = grid_user(pamh, &options, &user, &uid);
     if (status == PAM_USER_UNKNOWN)
         return PAM_IGNORE;
     if (status == PAM_SUCCESS && (uid == 0 || geteuid() != 0)) {
@@ -163,7 +173,7 @@ EXPORT int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char 
     struct xos_options options = parse_options(pamh, flags, argc, argv);
     struct xos_text user;
     uid_t uid;
-    int status = grid_user(pamh, &user, &uid);
+    int status = grid_user(pamh, &options, &user, &uid);
     if (status != PAM_SUCCESS)
         return status;
     if ((flags & PAM_PRELIM_CHECK) != 0)

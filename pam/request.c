@@ -10,7 +10,7 @@ static int unavailable(struct xos_request *request, const char *attempt, int cau
 }
 
 int xos_request_open(struct xos_request *request, pam_handle_t *pamh, const struct xos_options *options) {
-    *request = (struct xos_request){.pamh = pamh, .options = options, .channel = {-1}};
+    *request = (struct xos_request){.pamh = pamh, .options = options, .channel = {.fd = -1}};
     request->writer.data = malloc(XOS_REQUEST_CAPACITY);
     if (request->writer.data == NULL)
         return PAM_BUF_ERR;
@@ -108,7 +108,7 @@ static int relay_prompt(struct xos_request *request) {
 }
 
 int xos_request_receive(struct xos_request *request) {
-    int64_t silence_ends = request->last_said_ms + XOS_SILENCE_MAX_MS;
+    int64_t silence_ends = request->last_said_ms + request->options->silence_ms;
     for (;;) {
         int64_t all_ends = request->last_said_ms + XOS_REQUEST_MAX_MS;
         xos_frame_free(&request->frame);

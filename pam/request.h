@@ -11,6 +11,7 @@ struct xos_options {
     const char *socket_path;
     bool debug;
     bool silent;
+    uint32_t silence_ms; /* how long the daemon may say nothing at first */
 };
 
 /* The encoded size of the largest request (openSession). */

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const here = import.meta.dirname;
 const hardest = 2;
 /** What keeps an exposure above `hardest`, argued in the unit. */
-const limits: Readonly<Record<string, number>> = { 'xos-helper.service': 4 };
+const limits: Readonly<Record<string, number>> = { 'xos-helper.service': 4, 'xos-home@.service': 4.5 };
 
 describe('the systemd files', { timeout: 60_000 }, () => {
   let root: string;
@@ -25,14 +25,19 @@ describe('the systemd files', { timeout: 60_000 }, () => {
     ] as const) {
       await cp(join(here, from), join(root, to), { recursive: true });
     }
-    for (const program of ['usr/lib/xtreemos/bin/node', 'bin/kill']) {
+    for (const program of [
+      'usr/lib/xtreemos/bin/node',
+
+      'bin/kill',
+      'bin/umount',
+    ]) {
       await mkdir(join(root, program, '..'), { recursive: true });
       await writeFile(join(root, program), '#!/bin/sh\n');
       await chmod(join(root, program), 0o755);
     }
     for (const directory of ['etc', 'run', 'var']) await mkdir(join(root, directory), { recursive: true });
     const targets = (await readdir('/usr/lib/systemd/system')).filter((name) =>
-      /^(basic|sockets|multi-user|sysinit|shutdown|network|network-online|nss-user-lookup|time-sync)\.target$/.test(
+      /^(basic|sockets|slices|timers|multi-user|sysinit|shutdown|network|network-online|nss-user-lookup|time-sync|time-set)\.target$/.test(
         name,
       ),
     );
@@ -71,11 +76,58 @@ describe('the systemd files', { timeout: 60_000 }, () => {
     assert.deepEqual(states, {
       'xos-accounts-nss.socket': 'enabled',
       'xos-accounts-pam.socket': 'enabled',
+      'xos-accounts-retry.timer': 'static',
       'xos-accounts.service': 'enabled',
+      'xos-dir.service': 'enabled',
+      'xos-helper-retry.timer': 'static',
       'xos-helper.service': 'indirect',
       'xos-helper.socket': 'enabled',
+      'xos-home@.service': 'static',
+      'xos-mrc.service': 'enabled',
+      'xos-osd.service': 'enabled',
       'xos-vo.service': 'disabled',
+      'xtreemos-fs-server.target': 'enabled',
+      'xtreemos-head.target': 'disabled',
+      'xtreemos-resource.target': 'enabled',
+      'xtreemos.slice': 'static',
     });
+  });
+
+  it('belong to a role: its target starts, stops and restarts them, and nothing of the host waits for them', async () => {
+    const roles = {
+      'xtreemos-resource.target': /^xos-(accounts|helper)/,
+      'xtreemos-head.target': /^xos-vo/,
+      'xtreemos-fs-server.target': /^xos-(dir|mrc|osd)/,
+    };
+    // Homes stay while daemons go: they belong to the sessions that use them.
+    const started = (await units()).filter((name) => /(?<!@)\.(service|socket)$/.test(name));
+    for (const unit of await units()) {
+      const text = await readFile(join(here, 'system', unit), 'utf8');
+      if (/\.target$/.test(unit)) {
+        assert.match(text, /^After=multi-user\.target$/m, unit);
+        continue;
+      }
+      if (!started.includes(unit)) continue;
+      const [target] = Object.entries(roles).find(([, pattern]) => pattern.test(unit)) ?? [];
+      assert.match(text, new RegExp(`^PartOf=${target}$`, 'm'), unit);
+      // A service before a target of the host would hold up the host for as long as it hangs in its start.
+      if (unit.endsWith('.service')) {
+        assert.doesNotMatch(text, /^Before=/m, unit);
+        assert.match(text, /^Slice=xtreemos\.slice$/m, unit);
+      }
+    }
+  });
+
+  it('have AppArmor profiles that the parser takes, one for each service, which start without AppArmor too', async () => {
+    const include = ['-I', join(here, 'apparmor.d'), '-I', '/etc/apparmor.d'];
+    for (const unit of (await units()).filter((name) => name.endsWith('.service'))) {
+      const profile = unit.replace(/@?\.service$/, '');
+      const text = await readFile(join(here, 'system', unit), 'utf8');
+      assert.match(text, new RegExp(`^AppArmorProfile=-${profile}$`, 'm'));
+      const file = join(here, 'apparmor.d', profile);
+      await run('apparmor_parser', ['--skip-kernel-load', '--skip-cache', ...include, file]);
+      assert.match(await readFile(file, 'utf8'), new RegExp(`^profile ${profile} flags=`, 'm'));
+    }
   });
 
   it('make users that cannot log in, and directories with their rights', async () => {

@@ -2,7 +2,8 @@
  * An application of PAM for the tests: driver CONFDIR SERVICE USER STEP... prints a line for each step and
  * each conversation message. DRIVER_ANSWERS holds the answers, one a line; conversation call number
  * DRIVER_FAIL_AT (from 1) fails in the manner of DRIVER_FAIL_HOW. Its getpwnam_r, which libpam then uses,
- * knows alice@physics as a grid user and local@physics as a local one.
+ * knows alice@physics as a grid user and local@physics as a local one, and nothing of slow@physics after the
+ * second that libnss_xos gives a stalled daemon.
  */
 #include <errno.h>
 #include <grp.h>
@@ -27,8 +28,11 @@ int getpwnam_r(const char *name, struct passwd *result, char *buffer, size_t siz
         uid = GRID_UID;
     else if (strcmp(name, "local@physics") == 0)
         uid = 1000;
-    else
+    else {
+        if (strcmp(name, "slow@physics") == 0)
+            usleep(1000 * 1000);
         return 0;
+    }
     strcpy(buffer, name);
     *result = (struct passwd){buffer, "*", uid, uid, "", "/", "/bin/sh"};
     *found = result;

@@ -1,8 +1,8 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { type DaemonMessage, ModuleConnection, type ModuleMessage } from '@xtreemos/module-protocol';
 
-/** What a fake xos-accounts does with one connection; it may use `send`, `next` and the raw socket's `destroy`. */
-export type Script = (connection: ModuleConnection) => Promise<void>;
+/** What a fake xos-accounts does with one connection. */
+export type Script = (connection: ModuleConnection, socket: Socket) => Promise<void>;
 
 export interface FakeAccounts extends AsyncDisposable {
   readonly path: string;
@@ -27,7 +27,7 @@ export async function fakeAccounts(path: string, script: Script): Promise<FakeAc
       }
       return message;
     };
-    script(connection)
+    script(connection, socket)
       .catch(() => connection.destroy())
       .finally(() => {
         open.delete(connection);
