@@ -1,11 +1,22 @@
-/** A node:test reporter: one JSON line per finished test that is no suite or file; what tests print passes through. */
+/**
+ * A node:test reporter: one JSON line per finished test that is no suite or file, and per figure that a test tells
+ * (`t.diagnostic`); what tests print passes through.
+ */
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
+
+/** What the runner itself says at the end of a file. */
+const runnerTotals = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [0-9.]+$/;
 
 export default async function* jsonReporter(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     if (event.type === 'test:stdout' || event.type === 'test:stderr') {
       yield event.data.message;
+      continue;
+    }
+    if (event.type === 'test:diagnostic') {
+      if (!runnerTotals.test(event.data.message))
+        yield `\n${JSON.stringify({ type: 'figure', name: event.data.message, detail: '' })}\n`;
       continue;
     }
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;

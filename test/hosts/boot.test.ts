@@ -1,6 +1,7 @@
 /** Plain Debian hosts, nothing of ours in them: what every scenario stands on. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { waitFor } from '../sandbox/daemon.ts';
 import { type Host, hosts, localPassword } from './hosts.ts';
 
 /** Types name and password at getty's prompt and waits for a shell. */
@@ -26,7 +27,10 @@ test('a host boots, and people log in on its console', { timeout: 240_000 }, asy
     await console.expect(new RegExp(`\\n${user}\\r`));
     console.type('exit');
   }
-  assert.match(await head.journal('--identifier=scenario'), /hello from local\n.*hello from root/);
+  // The prompt may come back before journald has what logger sent.
+  const logged = async () =>
+    /hello from local\n.*hello from root/.test(await head.journal('--identifier=scenario'));
+  await waitFor(logged, 10_000, 'the journal does not have what both wrote');
 });
 
 test('commands have exit status, both outputs, input, user and an end', { timeout: 120_000 }, async (t) => {
@@ -59,6 +63,19 @@ test('hosts reach each other, until a cable is cut', { timeout: 240_000 }, async
   assert.equal(await ping(head, 'node2'), true);
   assert.match(await node1.succeed('ip link show host0'), /NO-CARRIER/);
   await node1.restoreNetwork();
+  assert.equal(await ping(head, 'node1'), true);
+
+  await head.cutFrom(node1);
+  assert.equal(await ping(head, 'node1'), false);
+  assert.equal(await ping(node1, 'head'), false);
+  assert.equal((await head.run('ping -6 -c 1 -W 1 fd77::2')).status === 0, false);
+  assert.equal(await ping(head, 'node2'), true);
+  assert.equal(await ping(node2, 'node1'), true);
+  await node1.killPower();
+  await node1.boot();
+  assert.equal(await ping(node1, 'head'), false);
+  await head.restoreTo(node1);
+  assert.equal(await ping(node1, 'head'), true);
   assert.equal(await ping(head, 'node1'), true);
 
   await node2.cutNetwork();

@@ -1,12 +1,22 @@
 /** The namespaces, memory and cgroup that hosts stand on: test/hosts/ground, seen from the test process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { waitFor } from '../sandbox/daemon.ts';
 import { type CommandResult, command } from '../sandbox/one-host-grid.ts';
 import { firstProcess } from './cgroup.ts';
 
 export const checkout = path.resolve(import.meta.dirname, '../..');
+
+/** Where the Debian packages of the last build are. @throws Error when there are none. */
+export function packageFolder(): string {
+  const build = path.join(checkout, 'build/packages');
+  const folder = existsSync(path.join(build, 'deb')) ? path.join(build, 'deb') : build;
+  if (globSync(path.join(folder, '*.deb')).length === 0)
+    throw new Error(`no packages in ${folder}: run ./packaging/build deb`);
+  return folder;
+}
 
 /** What processes on the ground see: the checkout in its place there, and nothing of this process's environment. */
 const environment: readonly string[] = [
@@ -46,7 +56,7 @@ export class Ground {
         cgroup = /^ready (\S+)$/m.exec(said)?.[1];
         return cgroup !== undefined;
       },
-      15_000,
+      60_000,
       'test/hosts/ground does not get ready',
     );
     const pid = firstProcess(path.join(cgroup ?? '', 'ground'));
@@ -64,6 +74,11 @@ export class Ground {
   wordsBeside(pid: number, words: readonly string[]): string[] {
     const enter = ['nsenter', `--target=${pid}`, '--all', `--root=/proc/${pid}/root`, '--wd=/'];
     return [...environment, ...enter, '--', ...words];
+  }
+
+  /** Where this process finds a file of the ground. */
+  fromOutside(file: string): string {
+    return path.join(`/proc/${this.#pid}/root`, file);
   }
 
   /** Runs a command on the ground that has to succeed. */

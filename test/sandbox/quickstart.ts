@@ -2,18 +2,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { OneHostGrid } from './one-host-grid.ts';
+import { HomeGrid } from './home-grid.ts';
 import { Terminal } from './terminal.ts';
 
 const passphrase = 'correct horse battery staple';
 
 async function main(scripted: boolean): Promise<number> {
   const lines = scripted ? readFileSync(3, 'utf8').replace(/\n$/, '').split('\n') : undefined;
-  const grid = new OneHostGrid('demo');
+  const grid = new HomeGrid('demo');
   const step = (text: string): void => console.log(`quickstart: ${text}`);
-  step('starting the VO service, the helper and the account mapping service');
+  step('starting the VO service, the helper, the account mapping service, and XtreemFS: DIR, MRC and OSD');
   await grid.start();
-  step('VO demo is there, this host has joined it');
+  step('VO demo is there, this host has joined it; its members have their homes in the XtreemFS volume home');
   await grid.enrol('alice', passphrase);
   step(`alice is a member; her certificate lies on a pretend USB stick: ${grid.stick}/alice.p12`);
   console.log(`
@@ -23,7 +23,7 @@ Log in as alice. Type these three lines, each at its prompt:
     (just Enter: hers is the only certificate on the stick)
     ${passphrase}
 
-then try: id, xos whoami, keyctl show, xos --help. \`exit\` gives a new login prompt; Ctrl-C there ends everything.
+then try: id, xos whoami, keyctl show, findmnt $HOME, xos --help. \`exit\` gives a new login prompt; Ctrl-C there ends everything.
 `);
   return lines === undefined ? await offerLogins() : await typeScript(lines);
 }

@@ -5,6 +5,13 @@ export interface TerminalOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Called with what appears on the screen, as it appears. */
   readonly onOutput?: (text: string) => void;
+  /** How long `expect` and `prompt` wait where they are not told; 15 s and 30 s where absent. */
+  readonly patienceMs?: number;
+}
+
+/** A word for `sh -c` that stays one word, whatever is in it. */
+export function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Terminals still open; a test file closes them at its end, whatever failed. */
@@ -19,6 +26,7 @@ export class Terminal {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #ended: Promise<number>;
   readonly #waiters = new Set<() => void>();
+  readonly #patienceMs: number | undefined;
   #screen = '';
   #consumed = 0;
   #lastOutputAt = performance.now();
@@ -26,6 +34,7 @@ export class Terminal {
 
   /** @param command run by `sh -c` as leader of a new session whose controlling terminal is the new pty. */
   constructor(command: string, options: TerminalOptions = {}) {
+    this.#patienceMs = options.patienceMs;
     this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
       env: { ...process.env, TERM: 'dumb', SHELL: '/bin/sh', ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -71,7 +80,7 @@ export class Terminal {
   }
 
   /** Waits until `pattern` appears behind what earlier calls matched. @returns the text up to the end of the match. */
-  async expect(pattern: RegExp, timeoutMs = 15_000): Promise<string> {
+  async expect(pattern: RegExp, timeoutMs = this.#patienceMs ?? 15_000): Promise<string> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const fresh = this.#screen.slice(this.#consumed);
@@ -90,7 +99,7 @@ export class Terminal {
   }
 
   /** Waits until the program asks: the last line is not ended and nothing has come for `quietMs`. False when it ended. */
-  async prompt(quietMs = 250, timeoutMs = 30_000): Promise<boolean> {
+  async prompt(quietMs = 250, timeoutMs = this.#patienceMs ?? 30_000): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       if (this.#status !== undefined) return false;

@@ -7,14 +7,37 @@ import path from 'node:path';
 
 /** Layers from the lowest up; a file may import its own workspace and lower layers (same layer only where `peers`). */
 const layers: readonly { readonly folders: readonly string[]; readonly peers: boolean }[] = [
-  { folders: ['native/sys', 'native/keyring', 'native/pam', 'native/nss'], peers: false },
+  { folders: ['native/sys', 'native/keyring', 'native/pam', 'native/nss', 'native/fuse'], peers: false },
   { folders: ['packages/base'], peers: false },
   {
-    folders: ['packages/dbus', 'packages/identity', 'packages/policy', 'packages/module-protocol'],
+    folders: [
+      'packages/dbus',
+      'packages/fuse',
+      'packages/identity',
+      'packages/policy',
+      'packages/module-protocol',
+      'packages/rpc',
+      'packages/store',
+      'packages/xtreemfs',
+    ],
     peers: true,
   },
   { folders: ['packages/vo-client', 'packages/accounts-client', 'packages/helper-client'], peers: false },
-  { folders: ['daemons/vo', 'daemons/accounts', 'daemons/helper', 'cli', 'web', 'saga'], peers: false },
+  {
+    folders: [
+      'daemons/vo',
+      'daemons/accounts',
+      'daemons/helper',
+      'daemons/directory',
+      'daemons/metadata',
+      'daemons/objects',
+      'daemons/mount',
+      'cli',
+      'web',
+      'saga',
+    ],
+    peers: false,
+  },
 ];
 // Specifiers hold neither spaces nor line ends; `Buffer.from('x')` imports nothing.
 const importPattern = /(?<![.\w])(?:from|import)\s*\(?\s*['"]([\w@./:-]+)['"]/g;

@@ -1,0 +1,3 @@
+import { randomTests } from './random-tests.ts';
+
+randomTests(45);
