@@ -24,6 +24,8 @@ export interface Bench {
   readonly what: string;
   /** True when it must run inside test/sandbox/enter --installed (PAM, NSS, daemons as installed). */
   readonly sandbox: boolean;
+  /** The sandbox, whose files are in memory, gets an empty folder on disk, /srv/disk. */
+  readonly disk?: boolean;
   /** Debian packages of the peers; downloaded and unpacked inside the sandbox only. */
   readonly peers?: readonly string[];
   run(report: Report): Promise<void>;

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Bench, Measurement, Report } from './bench.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
-const notBenchmarks = new Set(['bench', 'main']);
+const notBenchmarks = new Set(['bench', 'flame', 'main']);
 
 async function load(): Promise<Map<string, Bench>> {
   const found = new Map<string, Bench>();
@@ -87,7 +87,11 @@ if (values.inside !== true) {
 let status = 0;
 for (const bench of chosen) {
   if (bench.sandbox && values.inside !== true) {
-    const words = ['--installed', ...(bench.peers ?? []).flatMap((name) => ['--with', name])];
+    const words = [
+      '--installed',
+      ...(bench.disk === true ? ['--disk'] : []),
+      ...(bench.peers ?? []).flatMap((name) => ['--with', name]),
+    ];
     // The sandbox throws its files away: results come back as JSON lines on standard output.
     const inner = ['--inside', bench.name, ...(jsonFile === undefined ? [] : ['--json', '-'])];
     const child = spawn(
@@ -114,4 +118,5 @@ for (const bench of chosen) {
     status = 1;
   }
 }
-process.exitCode = status;
+// A bench that failed half-way may have left servers, which end with the sandbox.
+process.exit(status);
