@@ -19,7 +19,8 @@ export function allows(inode: Inode, caller: Caller, wanted: number): boolean {
   // CAP_DAC_OVERRIDE executes a file only where somebody may.
   if (caller.isSuperuser) return (wanted & mayExecute) === 0 || isDirectory(inode) || (mode & 0o111) !== 0;
   if (isOwner(inode, caller)) return ((mode >> 6) & wanted) === wanted;
-  if (accessAcl !== undefined) {
+  // As Linux: an empty mask takes the list out of the question (acl_permission_check), and who is not in the file's group is an other.
+  if (accessAcl !== undefined && (mode & 0o070) !== 0) {
     const who = {
       userId: caller.userId,
       isInGroup: (id: number) => isInGroup(caller, id),
