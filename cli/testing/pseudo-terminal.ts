@@ -16,6 +16,7 @@ export class PseudoTerminal {
         TERM: 'xterm',
         LANG: 'C.UTF-8',
         SHELL: '/bin/sh',
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
         ...environment,
       },
       stdio: 'pipe',

@@ -1,7 +1,4 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The command under test, as a person's shell would start it. */
@@ -9,10 +6,6 @@ export const xosCommand: readonly string[] = [
   process.execPath,
   fileURLToPath(new URL('../main.ts', import.meta.url)),
 ];
-
-/** Stripping types takes longer than the command itself; its result is shared by the calls of one test file. */
-const compileCache = mkdtempSync(join(tmpdir(), 'xos-compile-cache-'));
-process.once('exit', () => rmSync(compileCache, { recursive: true, force: true }));
 
 export interface XosResult {
   readonly exitCode: number;
@@ -37,7 +30,7 @@ export function xos(commandLine: readonly string[], options: XosOptions = {}): P
         PATH: process.env['PATH'],
         HOME: '/nonexistent',
         LANG: 'C.UTF-8',
-        NODE_COMPILE_CACHE: compileCache,
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
         ...options.environment,
       },
       stdio: 'pipe',

@@ -35,7 +35,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const [command = '', ...words] = [...dropPrivileges(options.user), ...options.command];
   const child = spawn(command, words, {
     stdio: ['ignore', log, log],
-    env: { PATH: process.env['PATH'], NOTIFY_SOCKET: notifySocket, LANG: 'C.UTF-8' },
+    env: {
+      PATH: process.env['PATH'],
+      NOTIFY_SOCKET: notifySocket,
+      LANG: 'C.UTF-8',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+    },
     cwd: '/',
   });
   closeSync(log);
