@@ -82,6 +82,9 @@ const suites: readonly Suite[] = [
     files: find('test/packages/**/*.test.ts'),
     first: ['test/packages/prepare'],
     secondsPerFile: 1800,
+    atOnce: availableParallelism(),
+    // Builds all anew, and looks at times.
+    alone: inFolder('test/packages', 'reproducible.long'),
   },
   {
     name: 'modules',

@@ -11,8 +11,6 @@ const checkout = path.resolve(import.meta.dirname, '../..');
 let root = '';
 
 before(async () => {
-  const build = path.join(checkout, 'packaging/build');
-  await succeed([build, 'deb', '--arch', 'arm64', '--work-tree', '--if-changed'], { timeoutMs: 900_000 });
   root = mkdtempSync(path.join(checkout, 'build/packages-test.'));
   const libraries = await succeed([path.join(checkout, 'packaging/sysroot'), 'arm64'], {
     timeoutMs: 300_000,
