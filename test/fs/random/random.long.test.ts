@@ -1,3 +1,3 @@
 import { randomTests } from './random-tests.ts';
 
-randomTests(300);
+randomTests(300, Date.now() % 2 ** 31);

@@ -1,3 +1,3 @@
 import { randomTests } from './random-tests.ts';
 
-randomTests(45);
+randomTests(45, 1);
