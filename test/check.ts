@@ -104,6 +104,11 @@ const suites: readonly Suite[] = [
     files: find('test/hosts/**/*.test.ts'),
     first: ['test/hosts/prepare'],
     secondsPerFile: 900,
+    // Each waits for systemd, for a login, for what a server tells another.
+    atOnce: 2,
+    longest: inFolder('test/hosts', 'login', 'install', 'upgrade'),
+    // They compare how long a boot or a login takes.
+    alone: inFolder('test/hosts', 'boot-safety', 'boot-time', 'boot-time.long', 'outage'),
   },
   {
     name: 'vm',
