@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, statfs, unlink } from 'node:fs/p
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fallocate, readCached } from '@xtreemos/native-sys';
+import { createAdjoiningWrites } from './adjoining-writes.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
 const readAt = promisify(fs.read) as (
@@ -88,6 +89,14 @@ function diskFile(handle: FileHandle): StorageFile {
       if (users === 0) idle?.();
     }
   };
+  const write = createAdjoiningWrites(async (buffers, position) => {
+    let at = position;
+    for (let first = 0; first < buffers.length; first += mostBuffers) {
+      const part = buffers.slice(first, first + mostBuffers);
+      await writeAll(descriptor, part, at);
+      for (const buffer of part) at += buffer.length;
+    }
+  });
   return {
     read: (buffer, position) =>
       using(async () => {
@@ -110,15 +119,7 @@ function diskFile(handle: FileHandle): StorageFile {
         }
         return filled;
       }),
-    write: (buffers, position) =>
-      using(async () => {
-        let at = position;
-        for (let first = 0; first < buffers.length; first += mostBuffers) {
-          const part = buffers.slice(first, first + mostBuffers);
-          await writeAll(descriptor, part, at);
-          for (const buffer of part) at += buffer.length;
-        }
-      }),
+    write: (buffers, position) => using(() => write(buffers, position)),
     truncate: (bytes) => using(() => truncateAt(descriptor, bytes)),
     punch: (position, length) => using(() => fallocate(descriptor, 'punch', position, length)),
     reserve: (position, length) => using(() => fallocate(descriptor, 'reserve', position, length)),

@@ -24,6 +24,8 @@ export function createFreeSpace(
   /** Admitted since the last look; the kernel may have counted some of it already. */
   let since = 0;
 
+  let looking: Promise<void> | undefined;
+
   async function look(): Promise<void> {
     const { freeBytes } = await storage.space();
     knownBytes = freeBytes;
@@ -31,10 +33,20 @@ export function createFreeSpace(
     since = 0;
   }
 
+  /** Writes come many at a time: one look is for all of them. */
+  function lookTogether(): Promise<void> {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  }
+
   const left = () => knownBytes - since - options.pendingBytes() - options.reserveBytes;
   return {
     async require(bytes) {
-      if (options.monotonicMs() - knownMs > lookAgainMs || left() < bytes) await look();
+      if (options.monotonicMs() - knownMs > lookAgainMs) await lookTogether();
+      // By a look of its own: one that began earlier may not see what was removed meanwhile.
+      if (left() < bytes) await look();
       if (left() < bytes) throw Object.assign(new Error('no space left for objects'), { code: 'ENOSPC' });
       since += bytes;
     },
