@@ -36,9 +36,22 @@ describe('CRC-32C', () => {
     }
   });
 
+  it('agrees with it where parts of the bytes are computed side by side', () => {
+    const bytes = Buffer.from(Array.from({ length: 13_000 }, (_, index) => ((index * index) >> 3) & 0xff));
+    for (const start of [0, 1, 7])
+      for (const length of [4031, 4032, 4033, 4096, 8063, 8064, 8071, 12_096, 12_990]) {
+        const part = bytes.subarray(start, start + length);
+        assert.equal(crc32c(part), slowCrc32c(part), `${length} bytes from ${start}`);
+        assert.equal(crc32c(part.subarray(5000), crc32c(part.subarray(0, 5000))), slowCrc32c(part));
+      }
+  });
+
   it('gives each block and the whole in one pass', () => {
     const bytes = Buffer.from(Array.from({ length: 4096 * 3 + 100 }, (_, index) => (index * 31) & 0xff));
     const checksums = new Uint32Array(4);
+    assert.equal(crc32cBlocks(bytes, 4096, checksums), slowCrc32c(bytes));
+    assert.equal(crc32cBlocks(bytes.subarray(0, 0), 4096, checksums), 0);
+    assert.equal(crc32cBlocks(bytes.subarray(0, 4100), 5000, checksums), slowCrc32c(bytes.subarray(0, 4100)));
     assert.equal(crc32cBlocks(bytes, 4096, checksums), crc32c(bytes));
     for (let block = 0; block < 4; block++)
       assert.equal(checksums[block], crc32c(bytes.subarray(block * 4096, (block + 1) * 4096)));
