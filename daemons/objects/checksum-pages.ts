@@ -46,17 +46,9 @@ export class ChecksumPages {
     }
   }
 
-  /** Sets checksums of durable blocks; `current` says for each whether it still is what was written. */
-  async set(
-    group: number,
-    blocks: readonly number[],
-    checksumOf: (block: number) => number | undefined,
-  ): Promise<void> {
-    const page = await this.#heldPage(group);
-    for (const block of blocks) {
-      const checksum = checksumOf(block);
-      if (checksum !== undefined) page[block % blocksPerGroup] = checksum;
-    }
+  /** Sets checksums of durable blocks: `change` looks at once which blocks still are what was written. */
+  async set(group: number, change: (page: Uint32Array) => void): Promise<void> {
+    change(await this.#heldPage(group));
     this.#markDirty(group);
   }
 

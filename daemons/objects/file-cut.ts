@@ -162,9 +162,9 @@ export async function removeFile(context: FileContext, file: StoredFile): Promis
 
 /** What waits to be written in the range is waited for no more. */
 export function forgetBlocks(file: StoredFile, firstBlock: number, endBlock: number): void {
-  for (const blocks of [file.logged, file.placed]) {
-    for (const block of blocks.keys()) if (block >= firstBlock && block < endBlock) blocks.delete(block);
-  }
+  for (const block of file.logged.keys())
+    if (block >= firstBlock && block < endBlock) file.logged.delete(block);
+  file.placed.delete(firstBlock, endBlock);
 }
 
 function stateRecord(

@@ -1,5 +1,6 @@
 import type { FileContext } from './file-context.ts';
 import { blockPosition, blocksPerGroup, directoryOf, groupPosition } from './file-layout.ts';
+import { rowsOf } from './placed-blocks.ts';
 import type { StoredFile } from './stored-file.ts';
 
 /**
@@ -32,48 +33,39 @@ export function syncPlaced(context: FileContext, file: StoredFile): Promise<void
 async function syncPlacedNow(context: FileContext, file: StoredFile): Promise<void> {
   if (file.failure !== undefined) throw file.failure;
   if (file.placed.size === 0 || file.file === undefined) return;
-  const placed = [...file.placed];
+  const synced = file.placed.copy();
   const cutBefore = file.lastCutSequence;
   await syncContent(context, file);
   // A block that was cut off and placed anew with the same content looks as if it had been synced.
   if (file.lastCutSequence !== cutBefore) return syncPlacedNow(context, file);
-  // What was overwritten or cut meanwhile has a newer record.
-  const still = placed.filter(([block, checksum]) => file.placed.get(block) === checksum);
   let sequence = 0;
-  for (const run of runsOf(
-    still.map(([block]) => block),
-    context.mostBlocksPerRecord,
-  )) {
-    const checksums = Uint32Array.from(run, (block) => file.placed.get(block) ?? 0);
-    const { fileId, localBytes, truncateEpoch, striping } = file;
-    const appended = context.log.append(
-      {
-        kind: 'synced',
-        fileId,
-        localBytes,
-        truncateEpoch,
-        striping,
-        firstBlock: run[0] ?? 0,
-        blockCount: run.length,
-        checksums,
-        blocks: [],
-      },
-      0,
-    );
-    sequence = appended.sequence;
-    file.lastSequence = sequence;
+  for (const [group, checksums] of synced) {
+    // What was overwritten or cut meanwhile has a newer record.
+    if (!file.placed.retain(group, checksums)) synced.delete(group);
+    for (const [from, to] of rowsOf(checksums, context.mostBlocksPerRecord)) {
+      const { fileId, localBytes, truncateEpoch, striping } = file;
+      const appended = context.log.append(
+        {
+          kind: 'synced',
+          fileId,
+          localBytes,
+          truncateEpoch,
+          striping,
+          firstBlock: group * blocksPerGroup + from,
+          blockCount: to - from,
+          checksums: checksums.slice(from, to),
+          blocks: [],
+        },
+        0,
+      );
+      sequence = appended.sequence;
+      file.lastSequence = sequence;
+    }
   }
   if (sequence === 0) return;
   await context.log.durable(sequence);
-  const checksumOf = new Map(still);
-  for (const [group, blocks] of byGroup(still.map(([block]) => block))) {
-    await file.checksums.set(group, blocks, (block) => {
-      const checksum = checksumOf.get(block);
-      if (file.placed.get(block) !== checksum) return undefined;
-      file.placed.delete(block);
-      return checksum;
-    });
-  }
+  for (const [group, checksums] of synced)
+    await file.checksums.set(group, (page) => file.placed.move(group, checksums, page));
 }
 
 /** Writes to the file what the log holds for it and makes it durable there: nothing of it is needed from the log any more. */
@@ -151,15 +143,14 @@ async function writeRun(file: StoredFile, run: readonly number[], durableSequenc
       const buffers = part.flatMap((block) => file.logged.get(block)?.data ?? []);
       await target.write(buffers, blockPosition(part[0] ?? 0));
     }
-    await file.checksums.set(
-      Math.floor(first / blocksPerGroup),
-      blocks.map(({ block }) => block),
-      (block) => {
-        const checksum = file.logged.get(block)?.checksum;
+    await file.checksums.set(Math.floor(first / blocksPerGroup), (page) => {
+      for (const { block } of blocks) {
+        const logged = file.logged.get(block);
+        if (logged === undefined) continue;
+        page[block % blocksPerGroup] = logged.checksum;
         file.logged.delete(block);
-        return checksum;
-      },
-    );
+      }
+    });
   } finally {
     release();
   }
@@ -224,8 +215,4 @@ export function runsOf(blocks: readonly number[], most: number): number[][] {
   }
   if (run.length > 0) runs.push(run);
   return runs;
-}
-
-function byGroup(blocks: readonly number[]): Map<number, number[]> {
-  return Map.groupBy(blocks, (block) => Math.floor(block / blocksPerGroup));
 }

@@ -197,15 +197,16 @@ function remember(
   checksums: Uint32Array,
   sequence: number,
 ): void {
+  if (run.isPlaced) {
+    file.placed.set(run.first, checksums);
+    return;
+  }
   let block = run.first;
   for (const part of blocks) {
     for (let at = 0; at < part.length; at += blockBytes, block++) {
       const checksum = checksums[block - run.first] ?? 0;
-      if (run.isPlaced) file.placed.set(block, checksum);
-      else {
-        file.logged.set(block, { data: part.subarray(at, at + blockBytes), checksum, sequence });
-        file.placed.delete(block);
-      }
+      file.logged.set(block, { data: part.subarray(at, at + blockBytes), checksum, sequence });
     }
   }
+  file.placed.delete(run.first, run.end);
 }

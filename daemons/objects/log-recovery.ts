@@ -79,14 +79,10 @@ async function repeatRecord(
     case 'synced':
       for (let block = firstBlock; block < endBlock; ) {
         const end = Math.min((Math.floor(block / blocksPerGroup) + 1) * blocksPerGroup, endBlock);
-        const blocks = Array.from({ length: end - block }, (_, index) => block + index);
-        await file.checksums.set(
-          Math.floor(block / blocksPerGroup),
-          blocks,
-          (one) => checksums[one - firstBlock],
-        );
-        for (const one of blocks) unsure.delete(one);
-        block = end;
+        const synced = checksums.subarray(block - firstBlock, end - firstBlock);
+        const within = block % blocksPerGroup;
+        await file.checksums.set(Math.floor(block / blocksPerGroup), (page) => page.set(synced, within));
+        for (; block < end; block++) unsure.delete(block);
       }
       break;
     case 'truncate':
@@ -127,7 +123,7 @@ export async function adoptBlocks(file: StoredFile, blocks: Iterable<number>): P
     if (await file.hasContent(block)) continue;
     buffer.fill(0, await file.file.read(buffer, blockPosition(block)));
     if (isZero(buffer)) continue;
-    file.placed.set(block, storedChecksum(crc32c(buffer)));
+    file.placed.set(block, Uint32Array.of(storedChecksum(crc32c(buffer))));
     adopted += 1;
   }
   return adopted;

@@ -12,6 +12,7 @@ import {
   nameOf,
   storedChecksum,
 } from './file-layout.ts';
+import { PlacedBlocks } from './placed-blocks.ts';
 import { createRangeLock } from './range-lock.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
@@ -44,7 +45,7 @@ export class StoredFile {
   /** Held while the header and checksum pages are written: an older header must not land on a newer one. */
   readonly stateLock = createRangeLock();
   readonly logged = new Map<number, LoggedBlock>();
-  readonly placed = new Map<number, number>();
+  readonly placed = new PlacedBlocks();
   /** Checksums of durable blocks. */
   readonly checksums = new ChecksumPages(() => this.file);
   localBytes = 0;
