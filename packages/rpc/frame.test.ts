@@ -74,6 +74,71 @@ test('frames come out whole when chunks are used again and large data are receiv
   );
 });
 
+/** Memory of its own, as that of a socket's read. */
+function chunkOf(bytes: Uint8Array): Buffer {
+  const chunk = Buffer.allocUnsafeSlow(bytes.length);
+  chunk.set(bytes);
+  return chunk;
+}
+
+const isFreed = ({ buffer }: Uint8Array) => (buffer as ArrayBuffer).detached;
+
+test('frames come out whole when chunks that were copied are freed', () => {
+  const sizes = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 60_000 }));
+  const frame = fc.record({ message: sizes, data: sizes });
+  const cuts = fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1 });
+  fc.assert(
+    fc.property(fc.array(frame, { minLength: 1, maxLength: 8 }), cuts, (kinds, lengths) => {
+      const sent = kinds.map(({ message, data }, index) => ({
+        header: Buffer.from([index + 1]),
+        message: Buffer.from(Uint8Array.from({ length: message }, (_, at) => at * 7 + index)),
+        data: Buffer.from(Uint8Array.from({ length: data }, (_, at) => at * 31 + index)),
+      }));
+      const stream = Buffer.concat(sent.map(bytesOf));
+      const reader = new FrameReader(requestLimits, { freesChunks: true });
+      const received = [];
+      for (let at = 0, index = 0; at < stream.length; index++) {
+        const end = at + (lengths[index % lengths.length] ?? 1);
+        received.push(...reader.push(chunkOf(stream.subarray(at, end))));
+        at = end;
+      }
+      assert.deepEqual(
+        received.map(({ header, message, data }) => [header, message, data].map((part) => Buffer.from(part))),
+        sent.map(({ header, message, data }) => [header, message, data]),
+      );
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a chunk is freed when it was copied and is nobody else’s, else not', () => {
+  const header = Buffer.from('h');
+  const data = Buffer.alloc(100_000, 'abc');
+  const large = Buffer.concat([frameStart(header, header, data.length), data]);
+  const viewedFrame = frameStart(header, Buffer.alloc(20_000, 'm'), 0);
+  const [first, second] = [chunkOf(large.subarray(0, 60_000)), chunkOf(large.subarray(60_000))];
+  const reader = new FrameReader(requestLimits, { freesChunks: true });
+  assert.deepEqual(reader.push(first), []);
+  const [frame] = reader.push(second);
+  assert.ok(frame !== undefined && data.equals(frame.data));
+  assert.deepEqual([first, second].map(isFreed), [true, true]);
+
+  const viewed = chunkOf(viewedFrame);
+  assert.equal(reader.push(viewed).length, 1);
+  assert.equal(isFreed(viewed), false, 'a frame looks at it');
+
+  const both = chunkOf(Buffer.concat([large.subarray(60_000), viewedFrame]));
+  reader.push(large.subarray(0, 60_000));
+  assert.equal(isFreed(large), false, 'a part of larger memory');
+  assert.equal(reader.push(both).length, 2);
+  assert.equal(isFreed(both), false, 'the second frame looks at it');
+
+  const plain = new FrameReader(requestLimits);
+  const kept = chunkOf(large.subarray(0, 60_000));
+  plain.push(kept);
+  assert.equal(isFreed(kept), false, 'not asked for');
+});
+
 test('a large data section that is announced takes little memory before it comes', () => {
   const taken: number[] = [];
   const takeMemory = (bytes: number) => {

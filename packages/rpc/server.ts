@@ -176,10 +176,10 @@ class Connection<Peer> {
     this.#options = options;
     this.#shared = shared;
     const { takeMemory } = options;
-    this.#reader = new FrameReader(
-      options.limits ?? requestLimits,
-      takeMemory === undefined ? {} : { takeMemory },
-    );
+    this.#reader = new FrameReader(options.limits ?? requestLimits, {
+      freesChunks: true,
+      ...(takeMemory === undefined ? {} : { takeMemory }),
+    });
     this.#writer = new FrameWriter(socket);
     this.#closed = new Promise((resolve) => {
       socket.once('close', () => {
