@@ -183,6 +183,7 @@ const functions: Readonly<Record<string, readonly [Callable | undefined, readonl
       integer(1, Number.MAX_SAFE_INTEGER),
     ],
   ],
+  allocatedExtents: [sys['allocatedExtents'], [descriptor, integer(0, Number.MAX_SAFE_INTEGER)]],
   addKey: [keyring['addKey'], [key.type, key.description, key.payload, serial]],
   updateKey: [keyring['updateKey'], [serial, key.payload]],
   readKey: [keyring['readKey'], [serial]],

@@ -16,7 +16,13 @@ import {
 import type { Request } from './file-system.ts';
 import { checkAccess } from './lookup.ts';
 import { type NodeCallParts, serveNodeCall } from './node-call.ts';
-import { aclMessage, aclOf, attributesMessage, credentialsFor } from './node-messages.ts';
+import {
+  aclMessage,
+  aclOf,
+  attributesMessage,
+  credentialsFor,
+  spaceCredentialsFor,
+} from './node-messages.ts';
 import { getPolicyAttribute, isPolicyAttribute, setPolicyAttribute } from './policy-attributes.ts';
 import { type AttributeChanges, setAttributes } from './set-attributes.ts';
 import { volumeSpace } from './volume-space.ts';
@@ -27,7 +33,12 @@ export function serveAttributes(parts: NodeCallParts): void {
 
   serveNodeCall(parts, nodeCalls.getattr, ({ node: number }, request) => {
     const node = safeNumber(number, 'node');
-    return { attributes: attributesMessage({ node, inode: files.tree(request).get(node) }, names) };
+    const found = { node, inode: files.tree(request).get(node) };
+    const spaceCredentials = spaceCredentialsFor(request, found, { issuer, names });
+    return {
+      attributes: attributesMessage(found, names),
+      ...(spaceCredentials === undefined ? {} : { spaceCredentials }),
+    };
   });
 
   serveNodeCall(parts, nodeCalls.setattr, async (message, request) => {

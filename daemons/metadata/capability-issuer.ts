@@ -5,6 +5,7 @@ import {
   deleteAccess,
   formatFileId,
   idOfFiles,
+  idOfSpace,
   parseFileId,
   signCapability,
 } from '@xtreemos/xtreemfs';
@@ -79,6 +80,12 @@ export class CapabilityIssuer {
       clientId: 'mrc',
       truncateEpoch,
     });
+  }
+
+  /** For OSDs to tell the space of a file; good for nothing else, at OSDs and here. */
+  issueSpace({ volumeId, node, clientId }: Pick<CapabilityRequest, 'volumeId' | 'node' | 'clientId'>) {
+    const fileId = formatFileId({ volumeId, node: BigInt(node) });
+    return this.#issue(idOfSpace(fileId), { accessMode: 0, clientId, truncateEpoch: 0 });
   }
 
   /** To have the objects of many files deleted: one signature for all of them. */

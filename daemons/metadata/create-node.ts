@@ -135,6 +135,7 @@ function newInode(
     nextCookie: isNewDirectory ? firstCookie : 0,
     isLinkable: false,
     hasAttributes: false,
+    mayHaveHoles: false,
     ...(target === undefined ? {} : { target: Buffer.from(target) }),
     ...(layout === undefined ? {} : { layout }),
     ...(given === undefined || isMinimal(given.acl) ? {} : { accessAcl: given.acl }),

@@ -150,10 +150,11 @@ export function serveFiles(parts: NodeCallParts): void {
     return inode !== undefined && isAccessDue(inode, files.parts.nowNs());
   }
 
-  serveNodeCall(parts, nodeCalls.updateSize, async ({ handle, xcap, written, mtimeNs }, request) => {
+  serveNodeCall(parts, nodeCalls.updateSize, async (message, request) => {
+    const { handle, xcap, written, mtimeNs, mayHaveHoles } = message;
     const node = writableNode(request, handle, xcap);
     const inode = await files.change(request, (operation) =>
-      updateSize(operation, node, writtenOf(written), mtimeNs),
+      updateSize(operation, node, writtenOf(written), mtimeNs, mayHaveHoles),
     );
     return { attributes: attributesMessage({ node, inode }, names) };
   });

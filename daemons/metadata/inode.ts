@@ -35,6 +35,8 @@ export interface Inode {
   /** Made by O_TMPFILE and may be given a name yet. */
   readonly isLinkable: boolean;
   readonly hasAttributes: boolean;
+  /** Of a regular file: its space does not follow from its size, OSDs are asked. */
+  readonly mayHaveHoles: boolean;
   readonly target?: Buffer;
   readonly accessAcl?: readonly AclEntry[];
   readonly defaultAcl?: readonly AclEntry[];
@@ -53,7 +55,12 @@ export const maximumLinks = 65_000;
 export const maximumFileBytes = 2 ** 52;
 
 const formatVersion = 1;
-const has = { target: 1, accessAcl: 2, defaultAcl: 4, layout: 8, linkable: 16, attributes: 32, striping: 64 };
+const has = {
+  ...{ target: 1, accessAcl: 2, defaultAcl: 4, layout: 8, linkable: 16, attributes: 32, striping: 64 },
+  holes: 128,
+};
+/** These stand for themselves; the others for something behind the fixed fields. */
+const flagsAlone = has.linkable | has.attributes | has.holes;
 const fixedBytes = 80;
 const aclEntryBytes = 6;
 
@@ -76,7 +83,8 @@ export function encodeInode(inode: Inode): Buffer {
     (layout === undefined ? 0 : has.layout) |
     (striping === undefined ? 0 : has.striping) |
     (inode.isLinkable ? has.linkable : 0) |
-    (inode.hasAttributes ? has.attributes : 0);
+    (inode.hasAttributes ? has.attributes : 0) |
+    (inode.mayHaveHoles ? has.holes : 0);
   bytes.writeUInt16BE(inode.mode, 2);
   bytes.writeUInt32BE(inode.nlink, 4);
   bytes.writeUInt32BE(inode.owner, 8);
@@ -110,6 +118,11 @@ export function encodeInode(inode: Inode): Buffer {
   return bytes;
 }
 
+/** Of a file that is cut, or made longer, without anything being written. */
+export function withSize(inode: Inode, size: number): Inode {
+  return { ...inode, size, mayHaveHoles: size > inode.size || (size > 0 && inode.mayHaveHoles) };
+}
+
 function writeAcl(bytes: Buffer, entries: readonly AclEntry[], start: number): number {
   let at = bytes.writeUInt16BE(entries.length, start);
   for (const { tag, permissions, id } of entries) {
@@ -140,8 +153,9 @@ export function decodeInode(bytes: Buffer): Inode {
     nextCookie: readNumber(bytes, 72),
     isLinkable: (flags & has.linkable) !== 0,
     hasAttributes: (flags & has.attributes) !== 0,
+    mayHaveHoles: (flags & has.holes) !== 0,
   };
-  if ((flags & ~(has.linkable | has.attributes)) === 0) return fixed;
+  if ((flags & ~flagsAlone) === 0) return fixed;
   const more: { -readonly [Key in keyof Inode]?: Inode[Key] } = {};
   let at = fixedBytes;
   if ((flags & has.target) !== 0) {

@@ -117,6 +117,60 @@ test('numbers of files are not found by counting', async (context) => {
   assert.equal(await outcomeOf(client.call(nodeCalls.getattr, { node: first })), 'EACCES');
 });
 
+test('a file that may have holes is remembered, and getattr gives an XCap for its space that is good for nothing else', async (context) => {
+  const { mrc, osds } = await startServers(context);
+  const connection = await mrc.connect();
+  const osd = await (osds[0] ?? assert.fail()).connect();
+  context.after(() => {
+    connection.close();
+    osd.close();
+  });
+  await makeVolume(connection, { name: 'home' });
+  const client = await attach(connection, 'home');
+  const { attributes, handle } = await client.create(1, 'f');
+  const { node } = attributes;
+  const setSize = (size: bigint) => client.call(nodeCalls.setattr, { node, size });
+  const told = async () => {
+    const answer = await client.call(nodeCalls.getattr, { node });
+    assert.equal(answer.spaceCredentials !== undefined, answer.attributes.mayHaveHoles);
+    return answer.attributes.mayHaveHoles;
+  };
+  assert.equal(await told(), false);
+  const written = { sizeInBytes: 9000n, truncateEpoch: 0 };
+  const before = (await client.call(nodeCalls.updateSize, { handle, written, mtimeNs: 1n })).attributes;
+  await setSize(8000n);
+  assert.deepEqual([before.mayHaveHoles, await told()], [false, false]);
+  const { attributes: cut } = await client.call(nodeCalls.getattr, { node });
+  const { attributes: after } = await client.call(nodeCalls.updateSize, { handle, mayHaveHoles: true });
+  assert.deepEqual([after.mayHaveHoles, after.change], [true, cut.change + 1n]);
+  assert.deepEqual([after.mtimeNs, after.ctimeNs], [cut.mtimeNs, cut.ctimeNs]);
+  assert.equal(
+    (await client.call(nodeCalls.updateSize, { handle, mayHaveHoles: true })).attributes.change,
+    after.change,
+  );
+  await setSize(7000n);
+  assert.equal(await told(), true);
+  await setSize(0n);
+  assert.equal(await told(), false);
+  await setSize(10n);
+  assert.equal(await told(), true);
+  await client.call(nodeCalls.open, { node, flags: 0o1001 });
+  assert.equal(await told(), false);
+  await setSize(10n);
+
+  const { spaceCredentials } = await client.call(nodeCalls.getattr, { node });
+  const { xcap } = spaceCredentials;
+  assert.equal((await osd.call(objectCalls.space, { xcap })).response.allocatedBytes, 0n);
+  assert.equal(await outcomeOf(client.call(nodeCalls.updateSize, { xcap, mtimeNs: 1n })), 'EINVAL');
+  assert.equal(await outcomeOf(client.call(nodeCalls.renew, { xcap })), 'EINVAL');
+  const { lost } = await client.call(nodeCalls.keepAlive, { claims: [{ handle: 77n, xcap }] });
+  assert.deepEqual(lost, [77n]);
+  const objects = objectsOf(osd);
+  assert.equal(await outcomeOf(objects.read(spaceCredentials, 0, 0, 1)), 'EINVAL');
+  const request = { fileCredentials: spaceCredentials, fileId: xcap.fileId.slice('space:'.length) };
+  assert.equal(await outcomeOf(osd.call(objectCalls.sync, request)), 'EACCES');
+});
+
 test('after a restart clients claim what they had open; changes of others are told', async (context) => {
   const { mrc } = await startServers(context, { settings: ['[Clients]', 'Lease=1s'] });
   const connection = await mrc.connect();

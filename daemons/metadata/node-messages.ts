@@ -5,7 +5,7 @@ import { type Acl, aclTag } from './access-list.ts';
 import type { CapabilityIssuer } from './capability-issuer.ts';
 import { credentialsOf, type IssuedCredentials } from './capability-issuer.ts';
 import type { Request } from './file-system.ts';
-import type { Inode } from './inode.ts';
+import type { Inode, Layout } from './inode.ts';
 import type { Found } from './lookup.ts';
 import type { NameTable } from './name-table.ts';
 
@@ -24,6 +24,7 @@ export function attributesMessage({ node, inode }: Found, names: NameTable) {
     generation: 1,
     truncateEpoch: inode.truncateEpoch,
     change: BigInt(inode.change),
+    mayHaveHoles: inode.mayHaveHoles,
   };
 }
 
@@ -59,8 +60,21 @@ export function credentialsFor(
     ...{ volumeId: volume.id, node, clientId, truncateEpoch },
     accessMode: volume.consistency === 'strict' ? accessMode | orderedAccess : accessMode,
   });
-  return credentialsOf(xcap, {
-    stripeBytes: layout.stripeBytes,
-    osdUuids: layout.osds.map((osd) => names.nameOf(osd)),
-  });
+  return credentialsOf(xcap, placesOf(layout, names));
+}
+
+/** To ask OSDs for the space of a file. @returns undefined where it follows from the size */
+export function spaceCredentialsFor(
+  { volume, clientId }: Request,
+  { node, inode }: Found,
+  { issuer, names }: { readonly issuer: CapabilityIssuer; readonly names: NameTable },
+): IssuedCredentials | undefined {
+  const { layout, mayHaveHoles } = inode;
+  if (layout === undefined || !mayHaveHoles) return undefined;
+  const xcap = issuer.issueSpace({ volumeId: volume.id, node, clientId });
+  return credentialsOf(xcap, placesOf(layout, names));
+}
+
+function placesOf({ stripeBytes, osds }: Layout, names: NameTable) {
+  return { stripeBytes, osdUuids: osds.map((osd) => names.nameOf(osd)) };
 }

@@ -230,6 +230,9 @@ test('clients by paths and by nodes see one another’s files, and are told of c
   const { attributes } = await own.lookup(1, 'shared');
   assert.equal(attributes.size, 5n);
   assert.equal(attributes.owner, '0');
+  assert.equal(attributes.mayHaveHoles, false);
+  await client.truncate('/shared', 50_000n);
+  assert.equal((await own.lookup(1, 'shared')).attributes.mayHaveHoles, true);
   await own.create(1, 'mine');
   assert.deepEqual(await client.names('/'), ['.', '..', 'shared', 'mine']);
   await own.call(nodeCalls.unlink, { parent: 1n, name: Buffer.from('shared') });

@@ -5,7 +5,7 @@
 import { isInGroup } from './caller.ts';
 import { refusal } from './errno-error.ts';
 import { isRegular, withoutPrivilege } from './file-mode.ts';
-import { type Inode, maximumFileBytes } from './inode.ts';
+import { type Inode, maximumFileBytes, withSize } from './inode.ts';
 import type { Found } from './lookup.ts';
 import type { Operation } from './operation.ts';
 import { updateSize, type WrittenSize } from './set-attributes.ts';
@@ -42,20 +42,19 @@ export function takeSize(
   const { epoch, sizeEpoch } = begun;
   if (isTruncating && written.truncateEpoch === epoch) {
     tree.removeBegunTruncation(node);
-    return withSize(operation, { node, inode }, written.size);
+    return endTruncation(operation, { node, inode }, written.size);
   }
   // Who begins to cut and never does takes nothing from those who write meanwhile.
   const truncateEpoch = written.truncateEpoch >= sizeEpoch ? epoch : written.truncateEpoch;
   return updateSize(operation, node, { size: written.size, truncateEpoch }, undefined);
 }
 
-function withSize(operation: Operation, { node, inode }: Found, size: number): Inode {
+function endTruncation(operation: Operation, { node, inode }: Found, size: number): Inode {
   if (size > maximumFileBytes) throw refusal('EFBIG', 'no file can be that large');
   const { caller, nowNs } = operation;
   operation.charge(inode.owner, size - inode.size, 0);
   const changed = operation.change(node, {
-    ...inode,
-    size,
+    ...withSize(inode, size),
     mtimeNs: nowNs,
     ctimeNs: nowNs,
     mode: caller.isSuperuser ? inode.mode : withoutPrivilege(inode.mode, isInGroup(caller, inode.group)),

@@ -10,7 +10,7 @@ import {
   setGroupId,
   withoutPrivilege,
 } from './file-mode.ts';
-import { type Inode, maximumFileBytes } from './inode.ts';
+import { type Inode, maximumFileBytes, withSize } from './inode.ts';
 import type { Operation } from './operation.ts';
 import { allows, isOwner, mayWrite, requireAccess, requireOwner } from './permission.ts';
 
@@ -44,7 +44,7 @@ export function setAttributes(
 ): Inode {
   const before = operation.tree.get(node);
   let inode = before;
-  if (changes.size !== undefined) inode = withSize(operation, inode, changes.size, isOpenForWriting);
+  if (changes.size !== undefined) inode = withNewSize(operation, inode, changes.size, isOpenForWriting);
   if (changes.owner !== undefined || changes.group !== undefined)
     inode = withOwner(operation, inode, changes);
   if (changes.mode !== undefined) inode = withMode(operation, inode, changes.mode);
@@ -98,7 +98,7 @@ function withOwner(operation: Operation, inode: Inode, { owner, group }: Attribu
   return { ...inode, owner: newOwner, group: newGroup, mode };
 }
 
-function withSize(operation: Operation, inode: Inode, size: number, isOpenForWriting: boolean): Inode {
+function withNewSize(operation: Operation, inode: Inode, size: number, isOpenForWriting: boolean): Inode {
   const { caller, nowNs } = operation;
   if (isDirectory(inode)) throw refusal('EISDIR', 'a directory');
   if (!isRegular(inode)) throw refusal('EINVAL', 'no regular file');
@@ -106,8 +106,7 @@ function withSize(operation: Operation, inode: Inode, size: number, isOpenForWri
   if (size > maximumFileBytes) throw refusal('EFBIG', 'no file can be that large');
   operation.charge(inode.owner, size - inode.size, 0);
   return {
-    ...inode,
-    size,
+    ...withSize(inode, size),
     mtimeNs: nowNs,
     mode: caller.isSuperuser ? inode.mode : withoutPrivilege(inode.mode, isInGroup(caller, inode.group)),
     // OSDs tell by it what was written before the file was cut from what came after.
@@ -151,6 +150,7 @@ export interface WrittenSize {
 /**
  * Takes over what was written: the size grows, unless the file was cut since. Quotas are enforced here, where sizes become the file's:
  * what is refused stays beyond the end, where nobody reads it.
+ * @param leavesHole the file may have holes since, or space beyond its end
  * @throws ErrnoError ESTALE, EINVAL, EFBIG, EDQUOT, ENOSPC
  */
 export function updateSize(
@@ -158,6 +158,7 @@ export function updateSize(
   node: number,
   written: WrittenSize | undefined,
   mtimeNs: bigint | undefined,
+  leavesHole = false,
 ): Inode {
   const { tree, nowNs, caller } = operation;
   const inode = tree.get(node);
@@ -165,12 +166,18 @@ export function updateSize(
   if (written !== undefined && written.size > maximumFileBytes)
     throw refusal('EFBIG', 'no file can be that large');
   const grows = written?.truncateEpoch === inode.truncateEpoch && written.size > inode.size;
-  if (!grows && mtimeNs === undefined) return inode;
+  const mayHaveHoles = inode.mayHaveHoles || leavesHole;
+  if (!grows && mtimeNs === undefined) {
+    if (mayHaveHoles === inode.mayHaveHoles) return inode;
+    operation.tell(node, 'attributes');
+    return operation.change(node, { ...inode, mayHaveHoles });
+  }
   const size = grows ? written.size : inode.size;
   if (grows) operation.charge(inode.owner, size - inode.size, 0);
   const changed = operation.change(node, {
     ...inode,
     size,
+    mayHaveHoles,
     // Times of other clients' clocks are not let beyond the server's.
     mtimeNs:
       mtimeNs === undefined || mtimeNs > nowNs ? nowNs : mtimeNs > inode.mtimeNs ? mtimeNs : inode.mtimeNs,

@@ -85,6 +85,7 @@ export class VolumeTable {
         nextCookie: firstCookie,
         isLinkable: false,
         hasAttributes: false,
+        mayHaveHoles: false,
       });
       writeCounters(writer, number, { nextNode: rootNode + 1, bytes: 0, files: 1 });
       changeUsage(writer, number, ownerId, { bytes: 0, files: 1 }, undefined);

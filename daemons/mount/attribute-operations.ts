@@ -2,10 +2,11 @@
 import type { AttributeChanges, FuseOperations } from '@xtreemos/fuse';
 import { type FileCredentials, nodeCalls } from '@xtreemos/rpc';
 import { aclNames, formatAcl, parseAcl } from './acl-xattr.ts';
+import type { AllocatedSpace } from './allocated-space.ts';
 import { Failure } from './call-failure.ts';
 import { Capabilities } from './capabilities.ts';
 import { layoutOf } from './file-layout.ts';
-import { knownSizeOf, nanosecondsOf, present } from './kernel-attributes.ts';
+import { blocksOf, knownSizeOf, nanosecondsOf, present } from './kernel-attributes.ts';
 import { ObjectAccess, type WrittenAnswer } from './object-access.ts';
 import type { ObjectServers } from './object-servers.ts';
 import { goneIsDone, thereIsDone } from './repeated-call.ts';
@@ -21,7 +22,14 @@ export type AttributeOperations = Required<
   >
 >;
 
-export function attributeOperations(view: VolumeView, servers: ObjectServers): AttributeOperations {
+/** Of files with holes: what another mount has on its way to their OSDs it tells to nobody. */
+const spaceKeptNs = 1e9;
+
+export function attributeOperations(
+  view: VolumeView,
+  servers: ObjectServers,
+  space: AllocatedSpace,
+): AttributeOperations {
   const { metadata, watch, directories, known, open, ids } = view.parts;
 
   /** Objects follow what the MRC did. */
@@ -40,15 +48,27 @@ export function attributeOperations(view: VolumeView, servers: ObjectServers): A
     async getattr(request, node, handle) {
       const changed = directories.attributes(node);
       if (changed !== undefined) return view.attributes(changed.attributes, changed.mark);
+      const data = open.data(node);
+      // The MRC is to know of the hole. What it refuses close(2) tells.
+      if (data?.size.leavesHole === true) await open.confirm(node, request.signal).catch(() => undefined);
       const { mark } = watch;
       // Whoever has it open sees it, whatever became of his rights.
       const user = handle === undefined ? view.askerOf(request).user : open.get(handle).user;
-      const { attributes } = await metadata.call(
+      const { attributes, spaceCredentials } = await metadata.call(
         nodeCalls.getattr,
         { volumeId: view.volumeId, node: BigInt(node) },
         { user, signal: request.signal },
       );
-      return view.attributes(attributes, mark);
+      if (spaceCredentials === undefined) return view.attributes(attributes, mark);
+      // Counted before: what arrives meanwhile is counted twice rather than not at all.
+      const unwritten = data?.unwrittenBytes;
+      const allocated = await space.bytesOf(spaceCredentials, request.signal);
+      const reply = view.attributes(attributes, mark);
+      const blocks = blocksOf(reply.attributes.size, allocated, unwritten);
+      return {
+        attributes: { ...reply.attributes, blocks },
+        attributesTimeoutNs: Math.min(watch.timeoutNs(mark, node), spaceKeptNs),
+      };
     },
 
     async setattr(request, node, changes) {

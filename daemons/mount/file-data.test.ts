@@ -7,6 +7,7 @@ import { AllocateMode, SeekTarget } from '@xtreemos/rpc';
 import fc from 'fast-check';
 import { errnoOfFailure } from './call-failure.ts';
 import { startStripe } from './data-fixtures.ts';
+import type { FileData } from './file-data.ts';
 
 const objectBytes = 128 * 1024;
 
@@ -43,6 +44,27 @@ test('holes are zeros, found by seeking, and made by punching', async (context) 
     await stripe.read(file, 5 * objectBytes, 10_000),
     Buffer.concat([Buffer.alloc(8192), Buffer.alloc(1808, 7)]),
   );
+});
+
+test('who leaves a hole knows it, or finds that of another', { timeout: 60_000 }, async (context) => {
+  const stripe = await startStripe(context, 1);
+  const left: boolean[] = [];
+  const write = async (file: FileData, offset: number, length: number) => {
+    await file.write(offset, Buffer.alloc(length, 1));
+    assert.equal(file.unwrittenBytes, length);
+    await file.flush();
+    assert.equal(file.unwrittenBytes, 0);
+    left.push(file.size.leavesHole);
+  };
+  const whole = stripe.open();
+  await write(whole, 0, 5000);
+  await write(whole, 5000, 300_000);
+  await write(whole, 100, 10);
+  const gap = stripe.open(305_000);
+  await write(gap, 400_000, 5000);
+  assert.deepEqual(left, [false, false, false, true]);
+  await write(whole, 305_000, 10);
+  assert.equal(whole.size.leavesHole, true);
 });
 
 test('a truncation cuts what was written before, not what comes after', async (context) => {

@@ -76,6 +76,11 @@ export class FileData {
     return this.#writes.isClean;
   }
 
+  /** Written here, and not at the OSDs yet. */
+  get unwrittenBytes(): number {
+    return this.#writes.bytes;
+  }
+
   /**
    * Pieces that follow one another; fewer bytes than asked for at the end of the file alone. Each is to be given to the buffers of
    * the mount when nobody reads it any more.
@@ -152,11 +157,14 @@ export class FileData {
     const { striping } = this.layout;
     for (const { object } of objectsOfRange(striping, offset, data.length)) this.#ahead.drop(object);
     await this.#writes.write(offset, data, signal);
+    if (offset > this.size.size) this.size.leftHole();
     this.size.wrote(offset + data.length, this.#parts.nowNs());
   }
 
   async #send(part: ObjectRange, data: Uint8Array, isDurable: boolean): Promise<void> {
     const answer = await this.#objects.write(part, data, isDurable);
+    // Another client wrote behind it, perhaps one that will never tell.
+    if (answer.size > this.size.size) this.size.leftHole();
     this.#heard(part.osd, answer);
     if (!isDurable) this.#touch(part.osd, answer.serverStart);
     // What was fetched while this was under way may be older.

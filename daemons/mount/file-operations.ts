@@ -260,18 +260,21 @@ export function fileOperations(view: VolumeView, { truncate, dropCache }: FileEf
           : (mode & zeroRange) !== 0
             ? AllocateMode.ALLOCATE_ZERO
             : AllocateMode.ALLOCATE_KEEP_SIZE;
+      const isHole = kind === AllocateMode.ALLOCATE_PUNCH;
+      const { size } = data.size;
+      const keepsSize = (mode & keepSize) !== 0;
+      if (isHole || (keepsSize ? offset + length > size : offset > size)) data.size.leftHole();
       if (view.isStrict) {
-        const newSize = (mode & keepSize) === 0 ? offset + length : undefined;
+        const newSize = keepsSize ? undefined : offset + length;
         await strict.allocate(file, kind, { offset, length }, newSize);
         return;
       }
-      const isHole = kind === AllocateMode.ALLOCATE_PUNCH;
       const end = isHole ? Math.min(offset + length, data.size.size) : offset + length;
       if (end > offset) {
         await data.allocate(kind, offset, end - offset);
         if (kind !== AllocateMode.ALLOCATE_KEEP_SIZE) data.changed();
       }
-      if ((mode & keepSize) === 0 && end > data.size.size) data.extend(end);
+      if (!keepsSize && end > data.size.size) data.extend(end);
       await open.confirm(node, request.signal);
     },
 

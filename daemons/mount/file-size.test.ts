@@ -55,3 +55,34 @@ test('cut by another client, the file ends where he cut it', () => {
   file.adopt({ size: 0, truncateEpoch: 2, mtimeNs: 30n, change: 9n });
   assert.equal(file.size, 0);
 });
+
+test('a hole is told once, with the time of change or without, and again when there is another one', () => {
+  const file = new FileSize(known);
+  file.leftHole();
+  assert.equal(file.isAhead, false);
+  const report = file.report();
+  assert.deepEqual([report?.leavesHole, report?.mtimeNs], [true, undefined]);
+  file.leftHole();
+  if (report !== undefined) file.confirmed(report, known, true);
+  const again = file.report();
+  assert.equal(again?.leavesHole, true);
+  // Of data that are not at the OSDs yet the hole is told all the same.
+  if (again !== undefined) file.confirmed(again, known, false);
+  assert.equal(file.leavesHole, false);
+  assert.equal(file.report(), undefined);
+});
+
+test('what another client cut may have a hole where this one writes on', () => {
+  const reported = new FileSize(known);
+  reported.wrote(200, 20n);
+  reported.reported({ size: 200, truncateEpoch: 1 });
+  assert.equal(reported.leavesHole, false);
+  reported.reported({ size: 200, truncateEpoch: 2 });
+  assert.equal(reported.leavesHole, true);
+  const adopted = new FileSize(known);
+  adopted.adopt({ size: 0, truncateEpoch: 2, mtimeNs: 30n, change: 9n });
+  assert.equal(adopted.leavesHole, false);
+  adopted.wrote(200, 40n);
+  adopted.adopt({ size: 0, truncateEpoch: 3, mtimeNs: 30n, change: 10n });
+  assert.equal(adopted.leavesHole, true);
+});

@@ -18,7 +18,9 @@ export interface ReportedSize {
 /** What is to be told to the MRC. */
 export interface SizeReport {
   readonly written: ReportedSize | undefined;
-  readonly mtimeNs: bigint;
+  /** Undefined: it stays. */
+  readonly mtimeNs: bigint | undefined;
+  readonly leavesHole: boolean;
   readonly serial: number;
 }
 
@@ -28,6 +30,7 @@ export class FileSize {
   #writtenEnd = 0;
   #reported: ReportedSize | undefined;
   #mtimeNs: bigint | undefined;
+  #leavesHole = false;
   /** Counts changes made here; a report confirms those before it. */
   #serial = 0;
 
@@ -59,6 +62,16 @@ export class FileSize {
     return this.#mtimeNs !== undefined;
   }
 
+  /** The file may have a hole since, or space beyond its end, and the MRC does not know of it. */
+  get leavesHole(): boolean {
+    return this.#leavesHole;
+  }
+
+  leftHole(): void {
+    this.#leavesHole = true;
+    this.#serial += 1;
+  }
+
   wrote(end: number, mtimeNs: bigint): void {
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
     this.#mtimeNs = mtimeNs;
@@ -67,6 +80,8 @@ export class FileSize {
 
   /** Of several the one with the highest epoch, then size, counts. */
   reported({ size, truncateEpoch }: ReportedSize): void {
+    // Another client cut it: what was written may lie beyond the end that came of that.
+    if (truncateEpoch > this.#known.truncateEpoch) this.leftHole();
     const best = this.#reported;
     if (
       best === undefined ||
@@ -79,11 +94,14 @@ export class FileSize {
   /** @returns undefined when the MRC knows everything */
   report(): SizeReport | undefined {
     const mtimeNs = this.#mtimeNs;
-    return mtimeNs === undefined ? undefined : { written: this.#reported, mtimeNs, serial: this.#serial };
+    const leavesHole = this.#leavesHole;
+    if (mtimeNs === undefined && !leavesHole) return undefined;
+    return { written: this.#reported, mtimeNs, leavesHole, serial: this.#serial };
   }
 
   /** The MRC took a report over. @param isClean everything that was written is at the OSDs */
   confirmed({ serial }: SizeReport, known: KnownSize, isClean: boolean): void {
+    if (serial === this.#serial) this.#leavesHole = false;
     if (serial === this.#serial && isClean) {
       this.#writtenEnd = 0;
       this.#mtimeNs = undefined;
@@ -106,7 +124,10 @@ export class FileSize {
     if (known.change < before.change) return false;
     this.#known = known;
     // Cut by another client: what was written here before is beyond the end.
-    if (known.truncateEpoch > before.truncateEpoch) this.#writtenEnd = 0;
+    if (known.truncateEpoch > before.truncateEpoch) {
+      this.#writtenEnd = 0;
+      if (this.isAhead) this.leftHole();
+    }
     return known.size !== before.size || known.mtimeNs !== before.mtimeNs;
   }
 }

@@ -32,6 +32,16 @@ export function knownSizeOf({ size, truncateEpoch, mtimeNs, change }: Attributes
   return { size: Number(size), truncateEpoch, mtimeNs, change };
 }
 
+/**
+ * Of 512 bytes.
+ * @param allocated at the OSDs, undefined: it follows from the size. @param unwritten bytes are on the way there, to new blocks or to old ones
+ */
+export function blocksOf(size: number, allocated?: number, unwritten = 0): number {
+  if (allocated === undefined) return Math.ceil(size / 512);
+  const full = Math.ceil(size / blockBytes) * blockBytes;
+  return Math.ceil(Math.max(allocated, Math.min(allocated + unwritten, full)) / 512);
+}
+
 /** @param own of a file that is open here: the MRC may not know yet what was written to it */
 export function kernelAttributes(
   attributes: Attributes,
@@ -47,7 +57,7 @@ export function kernelAttributes(
   return {
     ino: Number(node),
     size,
-    blocks: Math.ceil(size / 512),
+    blocks: blocksOf(size),
     atimeSeconds: atime.seconds,
     atimeNanoseconds: atime.nanoseconds,
     mtimeSeconds: mtime.seconds,

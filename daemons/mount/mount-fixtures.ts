@@ -34,6 +34,8 @@ export interface MountedVolume {
 export interface VolumeSettings {
   readonly osds?: number;
   readonly options?: readonly string[];
+  /** Settings of the volume. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** A volume that takes foreign ids, owned by root, mounted once. */
@@ -47,7 +49,7 @@ export async function mountedVolume(context: Cleanup, settings: VolumeSettings =
     group: '0',
     mode: 0o755,
     width: osds,
-    attributes: { 'xtreemos.foreign_hosts': '*' },
+    attributes: { 'xtreemos.foreign_hosts': '*', ...settings.attributes },
   });
   connection.close();
   const namespace = await privateNamespace();

@@ -237,13 +237,14 @@ export class OpenNodes {
     const writer = this.#writerOf(node);
     if (writer === undefined) return;
     const metadata = this.#options.metadata();
-    const { written, mtimeNs } = report;
+    const { written, mtimeNs, leavesHole } = report;
     const response = await metadata.call(
       nodeCalls.updateSize,
       {
         volumeId: metadata.volumeId,
         handle: writer.handle,
-        mtimeNs,
+        mayHaveHoles: leavesHole,
+        ...(mtimeNs === undefined ? {} : { mtimeNs }),
         ...(written === undefined
           ? {}
           : { written: { sizeInBytes: BigInt(written.size), truncateEpoch: written.truncateEpoch } }),

@@ -58,6 +58,7 @@ export class StrictFiles {
     const writing = file.data.writeThrough(offset, bytes, signal);
     // A time may come before the data; a size follows them.
     const isWithin = end <= file.data.size.size;
+    if (offset > file.data.size.size) file.data.size.leftHole();
     const told = isWithin ? this.#tell(file, undefined, signal) : undefined;
     const [written, known] = await Promise.all([writing, told]);
     const isDone =
@@ -114,10 +115,11 @@ export class StrictFiles {
     signal?: AbortSignal,
   ): Promise<Attributes> {
     const { volumeId } = this.#metadata;
+    const report = data.size.report();
     const answer = await this.#metadata.call(
       nodeCalls.updateSize,
       {
-        ...{ volumeId, handle, mtimeNs: serversTimeNs },
+        ...{ volumeId, handle, mtimeNs: serversTimeNs, mayHaveHoles: report?.leavesHole ?? false },
         ...(written && {
           written: { sizeInBytes: BigInt(written.size), truncateEpoch: written.truncateEpoch },
         }),
@@ -125,7 +127,9 @@ export class StrictFiles {
       { user, ...optional(signal) },
     );
     const attributes = present(answer.attributes);
-    data.size.adopt(knownSizeOf(attributes));
+    const known = knownSizeOf(attributes);
+    if (report === undefined) data.size.adopt(known);
+    else data.size.confirmed(report, known, true);
     return attributes;
   }
 }

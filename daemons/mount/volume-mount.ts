@@ -11,6 +11,7 @@ import {
   type ServiceAddress,
 } from '@xtreemos/xtreemfs';
 import { createAccountIds } from './account-ids.ts';
+import { AllocatedSpace } from './allocated-space.ts';
 import { attributeOperations } from './attribute-operations.ts';
 import { errnoOfFailure } from './call-failure.ts';
 import { ChangeWatch } from './change-watch.ts';
@@ -191,7 +192,7 @@ export async function mountVolume(
     await metadata.attach();
     // Servers of XtreemFS tell of no changes: the kernel keeps what it was told for a second.
     if (!options.stock) watch.start();
-    const attributes = attributeOperations(view, servers);
+    const attributes = attributeOperations(view, servers, new AllocatedSpace({ servers, monotonicMs }));
     const operations = {
       ...nameOperations(view),
       ...attributes,

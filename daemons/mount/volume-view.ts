@@ -68,9 +68,11 @@ export class VolumeView {
     const node = Number(attributes.node);
     const data = open.data(node);
     if (data?.size.adopt(knownSizeOf(attributes)) === true && !data.size.isAhead) data.changedElsewhere();
+    // The kernel asks for them when somebody wants to know them, and then OSDs are asked.
+    const mayHaveHoles = attributes.mayHaveHoles || data?.size.leavesHole === true;
     return {
       attributes: kernelAttributes(attributes, ids, data?.size),
-      attributesTimeoutNs: watch.timeoutNs(mark, node),
+      attributesTimeoutNs: mayHaveHoles ? 0 : watch.timeoutNs(mark, node),
     };
   }
 

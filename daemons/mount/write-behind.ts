@@ -61,6 +61,14 @@ export class WriteBehind {
     return this.#dirty.size;
   }
 
+  /** That are dirty or being written. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const objects of [this.#dirty, this.#flying])
+      for (const { ranges } of objects.values()) bytes += bytesOf(ranges);
+    return bytes;
+  }
+
   get isFlying(): boolean {
     return this.#flying.size > 0;
   }

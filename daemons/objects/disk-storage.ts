@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { fallocate, readCached } from '@xtreemos/native-sys';
+import { allocatedExtents, fallocate, readCached } from '@xtreemos/native-sys';
 import { createAdjoiningWrites } from './adjoining-writes.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
@@ -124,6 +124,7 @@ function diskFile(handle: FileHandle): StorageFile {
     punch: (position, length) => using(() => fallocate(descriptor, 'punch', position, length)),
     reserve: (position, length) => using(() => fallocate(descriptor, 'reserve', position, length)),
     size: () => using(async () => (await statOf(descriptor)).size),
+    extents: (from) => using(() => allocatedExtents(descriptor, from)),
     sync: () => using(() => syncData(descriptor)),
     async close() {
       if (users > 0) {

@@ -5,6 +5,7 @@ import {
   capabilityAllows,
   checkedStriping,
   fileOffsetOf,
+  fileOfSpace,
   idOfFiles,
   localOffsetOf,
   orderedAccess,
@@ -77,6 +78,15 @@ export async function checkDeletion(
   if (xcap.fileId !== idOfFiles(fileIds)) throw refusal('EACCES', 'the XCap is for other files');
   await requireGenuine(rules, xcap);
   if (!capabilityAllows(xcap, 'delete')) throw refusal('EACCES', 'the XCap does not allow to delete');
+}
+
+/** @returns the file whose space an MRC lets somebody know @throws RpcError EACCES */
+export async function checkSpaceAccess(rules: AccessRules, xcap: XCap | undefined): Promise<string> {
+  if (xcap === undefined) throw refusal('EACCES', 'there is no XCap');
+  const fileId = fileOfSpace(xcap.fileId);
+  if (fileId === undefined) throw refusal('EACCES', 'the XCap is not for the space of a file');
+  await requireGenuine(rules, xcap);
+  return fileId;
 }
 
 function placeInStripe(

@@ -69,7 +69,8 @@ export async function truncateFile(
       forgetBlocks(file, firstGone, Number.POSITIVE_INFINITY);
     }
     await log.durable(sequence);
-    if (cuts) await cutEnd(file, firstGone);
+    // To nothing: reserved space goes as well.
+    if (cuts || localBytes === 0) await cutEnd(file, firstGone);
     // Not before it is durable: a header with the epoch of a truncation that was lost would refuse its repetition.
     file.truncateEpoch = Math.max(file.truncateEpoch, truncateEpoch);
     file.headerIsDirty = true;
@@ -137,7 +138,8 @@ export async function unlinkFile(context: FileContext, file: StoredFile): Promis
 /** What the records do to the file itself; also when they are repeated after a start. */
 export async function cutEnd(file: StoredFile, firstGone: number): Promise<void> {
   const end = endPosition(firstGone * blockBytes);
-  if (file.file !== undefined && (await file.file.size()) > end) await file.file.truncate(end);
+  const size = (await file.file?.size()) ?? 0;
+  if (size > end || firstGone === 0) await file.file?.truncate(end);
   await file.checksums.forgetEnd(firstGone);
 }
 

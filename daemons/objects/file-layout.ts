@@ -31,6 +31,13 @@ export function endPosition(localBytes: number): number {
   return isGroupStart ? groupPosition(block / blocksPerGroup) : blockPosition(block);
 }
 
+/** How many blocks lie on the first so many pages of the file. */
+export function blocksBefore(pages: number): number {
+  const behindHeader = Math.max(pages - 1, 0);
+  const within = behindHeader % (1 + blocksPerGroup);
+  return Math.floor(behindHeader / (1 + blocksPerGroup)) * blocksPerGroup + Math.max(within - 1, 0);
+}
+
 /** What stands in the header page. */
 export interface FileHeader {
   readonly fileId: string;

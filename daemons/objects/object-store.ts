@@ -1,6 +1,7 @@
 /** The storage engine: objects of files beneath a directory. Offsets here count the bytes that this OSD has of a file. */
 import type { Clock, Logger } from '@xtreemos/base';
 import { BufferPool, type Striping } from '@xtreemos/xtreemfs';
+import { allocatedBytes } from './allocated-bytes.ts';
 import type { FileContext } from './file-context.ts';
 import { punchBlocks, truncateFile, unlinkFile } from './file-cut.ts';
 import { flushFile, syncFile } from './file-flush.ts';
@@ -82,6 +83,8 @@ export interface ObjectStore {
   zero(fileId: string, offset: number, length: number, striping: Striping): Promise<void>;
   /** Space beneath a range, so that writing there does not find the disk full. */
   reserve(fileId: string, offset: number, length: number): Promise<void>;
+  /** Of the disk, by blocks. Fails with EOPNOTSUPP where the file system cannot tell. */
+  allocatedBytes(fileId: string): Promise<number>;
   seek(fileId: string, offset: number, limit: number, wanted: 'data' | 'hole'): Promise<number | undefined>;
   unlink(fileId: string): Promise<void>;
   fileIds(): AsyncIterable<string>;
@@ -201,6 +204,7 @@ export async function openObjectStore(options: ObjectStoreOptions): Promise<Obje
           block = until;
         }
       }),
+    allocatedBytes: (fileId) => files.use(fileId, allocatedBytes),
     seek: (fileId, offset, limit, wanted) =>
       files.use(fileId, (file) => seekFile(file, offset, limit, wanted)),
     unlink: (fileId) => files.use(fileId, (file) => unlinkFile(context, file)),

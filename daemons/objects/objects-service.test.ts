@@ -4,7 +4,14 @@ import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32c } from '@xtreemos/native-sys';
 import { AllocateMode, objectCalls, RpcError, SeekTarget } from '@xtreemos/rpc';
-import { deleteAccess, errnoNumber, idOfFiles, objectsOfRange, orderedAccess } from '@xtreemos/xtreemfs';
+import {
+  deleteAccess,
+  errnoNumber,
+  idOfFiles,
+  idOfSpace,
+  objectsOfRange,
+  orderedAccess,
+} from '@xtreemos/xtreemfs';
 import fc from 'fast-check';
 import { startDirectoryProcess } from '../directory/directory-fixtures.ts';
 import {
@@ -73,6 +80,29 @@ test('objects are written, read, truncated, synced and removed', async (context)
   await assert.rejects(objects.unlink(good), refused('EACCES'));
   await objects.unlink(credentials({ fileId, xcap: { accessMode: deleteAccess } }));
   assert.deepEqual(await list(), []);
+});
+
+test('the space of a file is told for an XCap that is good for nothing else', async (context) => {
+  const { connection, objects } = await started(context);
+  await objects.write(good, 1, 0, Buffer.alloc(10_000, 1));
+  const forSpace = credentials({ fileId: idOfSpace(fileId) });
+  const space = async (xcap?: Credentials['xcap']) =>
+    (await connection.call(objectCalls.space, xcap === undefined ? {} : { xcap })).response.allocatedBytes;
+  assert.equal(await space(forSpace.xcap), 12_288n);
+  assert.equal(await space(credentials({ fileId: idOfSpace(`${fileId}1`) }).xcap), 0n);
+  await assert.rejects(space(), refused('EACCES'));
+  await assert.rejects(space(good.xcap), refused('EACCES'));
+  await assert.rejects(space({ ...forSpace.xcap, fileId: idOfSpace(`${fileId}1`) }), refused('EACCES'));
+  const expired = credentials({ fileId: idOfSpace(fileId), xcap: { expireTimeS: 1n } });
+  await assert.rejects(space(expired.xcap), refused('EACCES'));
+  await assert.rejects(space(credentials({ fileId: idOfSpace('../f') }).xcap), refused('EACCES'));
+  const fileCredentials = forSpace;
+  for (const id of [fileId, forSpace.xcap.fileId]) {
+    await assert.rejects(
+      connection.call(objectCalls.sync, { fileCredentials, fileId: id }),
+      refused(id === fileId ? 'EACCES' : 'EINVAL'),
+    );
+  }
 });
 
 test('in order: what is written after a truncation waits for it, and truncations for one another', async (context) => {

@@ -118,6 +118,11 @@ function simulate(
         await turn();
         return inode.current.size;
       },
+      async extents(from) {
+        await turn();
+        const { size } = inode.current;
+        return from < size ? [{ start: from, end: size }] : [];
+      },
       async sync() {
         faults.before?.('sync', name);
         const count = inode.pending.length;

@@ -2,7 +2,7 @@
 import { AllocateMode, objectCalls, type RpcServer, SeekTarget, type ServerPeer } from '@xtreemos/rpc';
 import { fileEndOf, refusal } from '@xtreemos/xtreemfs';
 import { answered, type CallParts, requireServer } from './data-calls.ts';
-import { checkAccess, checkDeletion, locate } from './file-access.ts';
+import { checkAccess, checkDeletion, checkSpaceAccess, locate } from './file-access.ts';
 import { directories, directoryOf } from './file-layout.ts';
 
 const mostListed = 10_000;
@@ -59,6 +59,13 @@ export function serveStorage(server: RpcServer<ServerPeer>, { store, rules, lock
         isData ? 'data' : 'hole',
       );
       return { response: found === undefined ? {} : { offset: found - objectStart } };
+    }),
+  );
+
+  server.serve(objectCalls.space, ({ xcap }) =>
+    answered(async () => {
+      const fileId = await checkSpaceAccess(rules, xcap);
+      return { response: { allocatedBytes: BigInt(await store.allocatedBytes(fileId)) } };
     }),
   );
 

@@ -17,6 +17,12 @@ export interface Storage {
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
 }
 
+/** Of a file, in bytes. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface StorageFile {
   /** Fills the buffer from `position` on; fewer bytes only at the end of the file. @returns how many */
   read(buffer: Uint8Array, position: number): Promise<number>;
@@ -28,6 +34,8 @@ export interface StorageFile {
   /** Space beneath the range; content and size stay. */
   reserve(position: number, length: number): Promise<void>;
   size(): Promise<number>;
+  /** What has space, in order, not all at once; none when there is no more from `from` on. Fails with EOPNOTSUPP where nobody knows. */
+  extents(from: number): Promise<readonly Extent[]>;
   /** fdatasync: content and size are durable when it resolves. */
   sync(): Promise<void>;
   /** Once what was asked before is done. */

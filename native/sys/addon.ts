@@ -56,6 +56,7 @@ export interface SysAddon {
   readonly crc32cIsHardware: boolean;
   readCached(descriptor: number, buffer: Uint8Array, position: number): number;
   fallocate(descriptor: number, kind: string, offset: number, length: number): Promise<void>;
+  allocatedExtents(descriptor: number, from: number): Promise<Float64Array>;
 }
 
 /** A bundle takes the addon from where the packages install it (packaging/bundle.ts), a checkout from its build. */

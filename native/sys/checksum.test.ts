@@ -3,7 +3,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { crc32c, crc32cBlocks, fallocate } from './index.ts';
+import { allocatedExtents, crc32c, crc32cBlocks, fallocate } from './index.ts';
 
 /** The definition, bit by bit. */
 function slowCrc32c(bytes: Uint8Array): number {
@@ -74,6 +74,15 @@ describe('fallocate', () => {
       await fallocate(descriptor, 'reserve', 16384, 1 << 20);
       assert.equal(fstatSync(descriptor).size, 16384);
       assert.ok(fstatSync(descriptor).blocks * 512 > 1 << 20);
+      const bytesFrom = async (from: number) => {
+        let bytes = 0;
+        for (const { start, end } of await allocatedExtents(descriptor, from))
+          bytes += end - Math.max(start, from);
+        return bytes;
+      };
+      assert.equal(await bytesFrom(0), 3 * 4096 + (1 << 20));
+      assert.equal(await bytesFrom(4096), 2 * 4096 + (1 << 20));
+      assert.equal(await bytesFrom(2 ** 42), 0);
       await assert.rejects(fallocate(descriptor, 'punch', 0, -1), RangeError);
     } finally {
       closeSync(descriptor);

@@ -1,6 +1,6 @@
 /**
  * What Linux offers and Node does not: credentials and descriptors over AF_UNIX, datagrams, openat2, memfd, extended
- * attributes, pidfd, fallocate, socket activation; CRC-32C; and a digest taken over and over, which node:crypto does one
+ * attributes, pidfd, fallocate and FIEMAP, socket activation; CRC-32C; and a digest taken over and over, which node:crypto does one
  * call at a time.
  *
  * A wrong type throws TypeError, a number out of range RangeError. What the kernel refuses throws, or rejects with, a
@@ -17,7 +17,7 @@ export {
   type SendDatagramOptions,
   sendDatagram,
 } from './datagram.ts';
-export { type AllocationKind, fallocate } from './fallocate.ts';
+export { type AllocationKind, allocatedExtents, type Extent, fallocate } from './fallocate.ts';
 export { memfd, sealDescriptor, seals } from './memfd.ts';
 export {
   frameMessage,

@@ -58,5 +58,6 @@ export const objectCalls = {
   allocate: call('allocate', 1002, own.AllocateRequestSchema, own.AllocateResponseSchema),
   seek: call('seek', 1003, own.SeekRequestSchema, own.SeekResponseSchema),
   unlinkFiles: call('unlink_files', 1005, own.UnlinkFilesRequestSchema, own.UnlinkFilesResponseSchema),
+  space: call('space', 1006, own.SpaceRequestSchema, own.SpaceResponseSchema),
   listFiles: call('list_files', 1004, own.ListFilesRequestSchema, own.ListFilesResponseSchema),
 } as const;

@@ -1,4 +1,5 @@
 import { createHash, type KeyObject, sign, verify } from 'node:crypto';
+import { parseFileId } from './file-id.ts';
 
 /**
  * What an XCap says: the fields of XtreemFS's message, of which generated types hold more. The MRC signs it at open, OSDs
@@ -137,4 +138,18 @@ export function idOfFiles(fileIds: readonly string[]): string {
   const hash = createHash('sha256');
   for (const fileId of fileIds) hash.update(`${fileId}\0`);
   return `files:${hash.digest('base64url')}`;
+}
+
+const spacePrefix = 'space:';
+
+/** What stands for a file in an XCap with which OSDs are asked for the file's space alone; no file has such an id. */
+export function idOfSpace(fileId: string): string {
+  return `${spacePrefix}${fileId}`;
+}
+
+/** @returns undefined for an id that `idOfSpace` did not make */
+export function fileOfSpace(id: string): string | undefined {
+  if (!id.startsWith(spacePrefix)) return undefined;
+  const fileId = id.slice(spacePrefix.length);
+  return parseFileId(fileId) === undefined ? undefined : fileId;
 }

@@ -90,6 +90,13 @@ export declare type Attributes = Message<"xtreemos.fs.Attributes"> & {
    * @generated from field: uint64 change = 13;
    */
   change: bigint;
+
+  /**
+   * The OSDs know how much space a file has; of others it follows from the size.
+   *
+   * @generated from field: bool may_have_holes = 14;
+   */
+  mayHaveHoles: boolean;
 };
 
 /**
@@ -320,6 +327,13 @@ export declare type AttributesResponse = Message<"xtreemos.fs.AttributesResponse
    * @generated from field: xtreemos.fs.Attributes attributes = 1;
    */
   attributes?: Attributes | undefined;
+
+  /**
+   * Of getattr, for a file that may have holes: to ask its OSDs for its space, and for nothing else.
+   *
+   * @generated from field: xtreemfs.pbrpc.FileCredentials space_credentials = 2;
+   */
+  spaceCredentials?: FileCredentials | undefined;
 };
 
 /**
@@ -825,6 +839,13 @@ export declare type UpdateRequest = Message<"xtreemos.fs.UpdateRequest"> & {
    * @generated from field: bool accessed = 6;
    */
   accessed: boolean;
+
+  /**
+   * Of update_size: what was done may have left a hole, or reserved space beyond the end.
+   *
+   * @generated from field: bool may_have_holes = 7;
+   */
+  mayHaveHoles: boolean;
 };
 
 /**

@@ -268,6 +268,42 @@ export declare type ListFilesResponse = Message<"xtreemos.fs.ListFilesResponse">
 export declare const ListFilesResponseSchema: GenMessage<ListFilesResponse>;
 
 /**
+ * 1006: what the file takes of this OSD's disk. The XCap's file id is `space:` and that of the file; it is good for nothing else.
+ *
+ * @generated from message xtreemos.fs.SpaceRequest
+ */
+export declare type SpaceRequest = Message<"xtreemos.fs.SpaceRequest"> & {
+  /**
+   * @generated from field: xtreemfs.pbrpc.XCap xcap = 1;
+   */
+  xcap?: XCap | undefined;
+};
+
+/**
+ * Describes the message xtreemos.fs.SpaceRequest.
+ * Use `create(SpaceRequestSchema)` to create a new message.
+ */
+export declare const SpaceRequestSchema: GenMessage<SpaceRequest>;
+
+/**
+ * @generated from message xtreemos.fs.SpaceResponse
+ */
+export declare type SpaceResponse = Message<"xtreemos.fs.SpaceResponse"> & {
+  /**
+   * Of blocks that have content or are reserved, without what the OSD adds to them.
+   *
+   * @generated from field: fixed64 allocated_bytes = 1;
+   */
+  allocatedBytes: bigint;
+};
+
+/**
+ * Describes the message xtreemos.fs.SpaceResponse.
+ * Use `create(SpaceResponseSchema)` to create a new message.
+ */
+export declare const SpaceResponseSchema: GenMessage<SpaceResponse>;
+
+/**
  * @generated from enum xtreemos.fs.AllocateMode
  */
 export enum AllocateMode {

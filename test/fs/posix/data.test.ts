@@ -145,6 +145,48 @@ posixTest('SEEK_DATA and SEEK_HOLE', async ({ alice }) => {
   await gives('ENXIO', alice, 'lseek', file, 1 << 24, hole);
 });
 
+posixTest(
+  'st_blocks tells what is allocated: holes, room beyond the end, what was cut',
+  async ({ alice }) => {
+    const whole = 1 << 24;
+    const part = 1 << 20;
+    /** What a file system keeps of the file beside its content. */
+    const beside = 1 << 16;
+    const file = await alice.done('open', 'f', create, 0o644);
+    const allocates = async (bytes: number, what: string) => {
+      await alice.done('fsync', file);
+      const found = (await statusAt(alice, 'f')).blocks * 512;
+      assert.ok(found >= bytes && found <= bytes + beside, `${what}: ${found}, not ${bytes}`);
+    };
+    await allocates(0, 'an empty file');
+    await alice.done('ftruncate', file, whole);
+    await allocates(0, 'one that was made longer');
+    await alice.done('fill', file, whole / 2, part, 1);
+    await allocates(part, 'a part of it was written');
+    await alice.done('fill', file, whole + part, part, 2);
+    await allocates(2 * part, 'beyond its end too');
+    await alice.done('fallocate', file, punch | keepSize, whole / 2, part / 2);
+    await allocates(part + part / 2, 'a hole was punched');
+    await alice.done('fallocate', file, keepSize, whole / 4, part);
+    await allocates(2 * part + part / 2, 'room in a hole');
+    await alice.done('fill', file, whole / 4, part, 3);
+    await allocates(2 * part + part / 2, 'what was written there takes no more');
+    await alice.done('fallocate', file, zeroRange, whole / 4, part);
+    await allocates(2 * part + part / 2, 'zeros have room');
+    await alice.done('fallocate', file, keepSize, whole + 2 * part, part);
+    await allocates(3 * part + part / 2, 'room beyond the end');
+    await alice.done('ftruncate', file, whole / 2);
+    await allocates(part, 'what was cut');
+    await alice.done('fallocate', file, punch | keepSize, whole / 4, part);
+    await allocates(0, 'all is a hole');
+    await alice.done('fallocate', file, keepSize, 0, part);
+    await alice.done('ftruncate', file, 0);
+    await allocates(0, 'nothing again');
+    await alice.done('fill', file, 0, part, 4);
+    await allocates(part, 'and written anew');
+  },
+);
+
 posixTest('copy_file_range copies within and between files', async ({ alice }) => {
   await makeFile(alice, 'from', 'abcdefghij'.repeat(1000));
   const from = await alice.done('open', 'from', open.read);
