@@ -60,7 +60,8 @@ const suites: readonly Suite[] = [
     what: 'tests beside the code',
     files: find('{native,packages,daemons,cli,web,saga,pam,nss,systemd,bench}/**/*.test.ts'),
     secondsPerFile: 600,
-    atOnce: availableParallelism(),
+    // Half of the time a test waits for what it started.
+    atOnce: availableParallelism() + 1,
   },
   {
     name: 'fs',
@@ -68,6 +69,8 @@ const suites: readonly Suite[] = [
     files: find('test/fs/{consistency,random,kills,programs}/**/*.test.ts'),
     within: inMountNamespace,
     secondsPerFile: 900,
+    atOnce: 2,
+    longest: inFolder('test/fs', 'random/random', 'programs/programs'),
   },
   {
     name: 'posix',
