@@ -80,6 +80,7 @@ test('power off loses what was not synced; the clock that jumped stays', { timeo
 
   const boot = await node1.boot();
   t.diagnostic(`booted in ${boot.bootMs} ms`);
+  for (const silence of boot.silences) t.diagnostic(silence);
   assert.deepEqual(boot.failedUnits, []);
   assert.equal((await node1.succeed('hostname; cat /var/tmp/kept')).trim(), 'node1\nkept');
   assert.equal((await node1.succeed('cat /var/tmp/lost 2>/dev/null || true')).trim(), '');

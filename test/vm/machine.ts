@@ -26,6 +26,11 @@ interface Power {
   readonly agent: Agent;
 }
 
+export interface MachineBoot extends BootState {
+  /** Where it stood each time that it said nothing for minutes and was switched off and on again. */
+  readonly silences: readonly string[];
+}
+
 export class Machine {
   readonly name: string;
   /** 10.77.0.NUMBER */
@@ -63,19 +68,20 @@ export class Machine {
 
   /**
    * Power on, then waits until systemd is done. @throws Error with the console's screen when it is not in time.
-   * An emulated machine that says nothing at all is switched off and on again, twice at most; that is told, and its time is in `bootMs`.
+   * An emulated machine that says nothing at all is switched off and on again, twice at most; `silences` tells it, and its time is in `bootMs`.
    */
-  async boot(timeoutMs = bootPatienceMs): Promise<BootState> {
+  async boot(timeoutMs = bootPatienceMs): Promise<MachineBoot> {
     const start = performance.now();
+    const silences: string[] = [];
     for (let triesLeft = this.#kvm ? 0 : 2; ; triesLeft--) {
       await this.#start();
       const state = await this.#settled(timeoutMs);
       const bootMs = Math.round(performance.now() - start);
       if (state === 'running' || state === 'degraded')
-        return { state, failedUnits: await this.#failed(), bootMs };
+        return { state, failedUnits: await this.#failed(), bootMs, silences };
       const told = `${this.name} did not boot in ${bootMs} ms: systemd says "${state}"\n${await this.#whereItStands()}\n${this.screens().at(-1)}`;
       if (state !== '' || triesLeft === 0) throw new Error(told);
-      console.error(`${told}\n${this.name} is switched off and on again`);
+      silences.push(`${told}\n${this.name} is switched off and on again`);
       await this.killPower();
     }
   }
@@ -157,7 +163,7 @@ export class Machine {
   }
 
   /** An orderly shutdown and a new boot. */
-  async reboot(timeoutMs = bootPatienceMs): Promise<BootState> {
+  async reboot(timeoutMs = bootPatienceMs): Promise<MachineBoot> {
     await this.shutDown('reboot', timeoutMs);
     return await this.boot(timeoutMs);
   }

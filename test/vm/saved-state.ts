@@ -55,6 +55,7 @@ async function plainState(state: string, base: Base): Promise<string> {
   await makeUnlessThere(state, base, blank, async (machine) => {
     await machine.prepare(`${base.image}/disk`, 'raw');
     const boot = await machine.boot();
+    for (const silence of boot.silences) base.say(silence);
     if (boot.state !== 'running')
       throw new Error(`Debian alone has failed units: ${boot.failedUnits.join(' ')}`);
   });
