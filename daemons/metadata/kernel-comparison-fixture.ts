@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { bytesOf, Caller, open, statusOf, type User } from '../../test/fs/calls/caller.ts';
+import { randomFrom } from '../../test/random-numbers.ts';
 import { attach, makeVolume, startServers } from './metadata-fixtures.ts';
 import { type AclText, PathClient } from './path-client-fixture.ts';
 
@@ -17,17 +18,6 @@ const accessAcl = 'system.posix_acl_access';
 /** So that nobody waits for the other end of a pipe. */
 const nonBlocking = 0o4000;
 const defaultAcl = 'system.posix_acl_default';
-
-/** mulberry32 */
-function randomFrom(seed: number): (limit: number) => number {
-  let state = seed >>> 0;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
 
 /** As setxattr(2) takes it: linux/posix_acl_xattr.h. */
 function aclBytes(entries: readonly AclText[]): Buffer {

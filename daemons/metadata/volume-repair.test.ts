@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nodeCalls, type RpcConnection } from '@xtreemos/rpc';
+import { randomFrom } from '../../test/random-numbers.ts';
 import { credentials, objectsOf } from '../objects/objects-fixtures.ts';
 import { createNode, linkNode } from './create-node.ts';
 import { directoryType, isDirectory, regularType } from './file-mode.ts';
@@ -42,17 +43,6 @@ async function repairIn(local: LocalVolume, inOrder = (findings: readonly Findin
     }
   }
   assert.deepEqual(await findingsIn(local), []);
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
 
 /** All that a walk from the root meets: paths and their numbers. */

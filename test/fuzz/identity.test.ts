@@ -29,22 +29,12 @@ import {
   writeCredentialPem,
   writePkcs12,
 } from '@xtreemos/identity';
+import { randomFrom } from '../random-numbers.ts';
 
 const secondsForEach = Number(process.env['XOS_FUZZ_SECONDS'] ?? '2');
 const slowestMs = 3000;
 const now = new Date('2026-06-01T12:00:00Z');
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
-
-/** mulberry32: small, and the same everywhere for one seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const telling = [0, 1, 2, 3, 4, 5, 6, 0x0c, 0x30, 0x31, 0x7f, 0x80, 0x81, 0x82, 0x84, 0x85, 0xa0, 0xa3, 0xff];
 
