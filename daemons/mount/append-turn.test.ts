@@ -9,16 +9,22 @@ class World {
   readonly given = new Set<bigint>();
   silences = 0;
   next = 100n;
+  /** What the server takes this client to have; 0: nothing. */
+  held = 0n;
+  isClosing = false;
   turn = this.another();
 
   another(): AppendTurn {
     return new AppendTurn({
       take: async () => {
         this.calls.push('take');
-        return { number: this.next++, known };
+        if (this.held === 0n) this.held = this.next++;
+        return { number: this.held, known };
       },
       give: async (number) => {
+        if (this.isClosing) throw new Error('the file is open for writing no more');
         this.calls.push(`give ${number}`);
+        if (this.held === number) this.held = 0n;
       },
       given: this.given,
       silences: () => this.silences,
@@ -85,6 +91,37 @@ describe('appending', () => {
     while (world.calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.deepEqual(world.calls, ['whole', 'give 1']);
   });
+
+  it('has nobody wait for the rest of a write that failed', async () => {
+    const world = new World();
+    world.turn.granted(1n);
+    const failed = world.turn.append(async () => {
+      world.turn.wanted();
+      throw new Error('interrupted');
+    }, true);
+    await assert.rejects(failed, /interrupted/);
+    await world.rest();
+    assert.deepEqual(world.calls, ['give 1']);
+  });
+
+  for (const next of ['appends', 'is asked again'])
+    it(`gives what an opening could not that was being closed, when the next one ${next}`, async () => {
+      const world = new World();
+      world.held = 1n;
+      world.turn.granted(1n);
+      world.isClosing = true;
+      world.turn.wanted();
+      await world.rest();
+      world.turn.end();
+      world.turn = world.another();
+      world.isClosing = false;
+      world.turn.granted(1n);
+      if (next === 'appends') await world.append('one');
+      else world.turn.wanted();
+      await world.rest();
+      const expected = next === 'appends' ? ['take', 'give 1', 'take', 'adopt', 'one'] : ['give 1'];
+      assert.deepEqual(world.calls, expected);
+    });
 
   it('does not believe an answer that was overtaken, and gives nothing once the file is closed', async () => {
     const world = new World();

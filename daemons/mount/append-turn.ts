@@ -2,7 +2,6 @@
  * Appending to one file that several mounts may append to: each knows the end of the file only while it is its turn, which the MRC
  * gives (docs/decisions/appends-of-several-mounts.md). A mount that has the file open for writing alone has the turn without asking.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { KnownSize } from './file-size.ts';
 
 export interface TakenTurn {
@@ -14,7 +13,7 @@ export interface TakenTurn {
 export interface AppendTurnOptions {
   /** Waits for the turn. */
   readonly take: () => Promise<TakenTurn>;
-  /** After all that was written came to where others see it. */
+  /** After all that was written came to where others see it. A turn that is over is not given once more. */
   readonly give: (number: bigint) => Promise<void>;
   /** Turns that this mount gave: an answer that was on its way may still speak of one. */
   readonly given: Set<bigint>;
@@ -25,13 +24,14 @@ export interface AppendTurnOptions {
 
 const mostGiven = 1000;
 /** The kernel sends the next part of a write at once. Others wait no longer, however many parts it has. */
-const nextPartMs = 250;
-const mostPartsMs = 1000;
-const givingMs = 5;
+const nextPartMs = 1000;
+const mostPartsMs = 3000;
 
 export class AppendTurn {
   readonly #options: AppendTurnOptions;
   #number = 0n;
+  /** Given, and perhaps in vain: the file was being closed, and is open again. */
+  #left = 0n;
   /** Number of silences when it was known to be this mount's. */
   #since = 0;
   /** Somebody else changed the file since its end was known. */
@@ -56,6 +56,7 @@ export class AppendTurn {
   /** The MRC said so at an opening. @param number 0: it said nothing */
   granted(number: bigint): void {
     const { given, silences } = this.#options;
+    if (given.has(number)) this.#left = number;
     if (number === 0n || given.has(number)) return;
     this.#number = number;
     this.#since = silences();
@@ -103,12 +104,14 @@ export class AppendTurn {
     if (this.#goesOn || this.#hasEnded) return;
     this.#wantedMs = undefined;
     const { given, give } = this.#options;
-    const number = this.#number;
+    const number = this.#number === 0n ? this.#left : this.#number;
     if (number === 0n) return;
     this.#number = 0n;
+    this.#left = number;
     given.add(number);
     if (given.size > mostGiven) for (const [oldest] of given.entries()) if (given.delete(oldest)) break;
     await give(number);
+    if (this.#left === number) this.#left = 0n;
   }
 
   /**
@@ -119,18 +122,25 @@ export class AppendTurn {
   append<Result>(work: () => Promise<Result>, mayGoOn: boolean): Promise<Result> {
     return this.#inTurn(async () => {
       this.#goesOn = mayGoOn;
-      if (this.number === 0n || this.#isOld) {
-        this.#isOld = false;
-        await this.#take();
+      try {
+        if (this.number === 0n || this.#isOld) {
+          this.#isOld = false;
+          await this.#take();
+        }
+        return await work();
+      } catch (error) {
+        this.#goesOn = false;
+        // Where the end is may not have been learnt.
+        this.#isOld = true;
+        throw error;
+      } finally {
+        if (mayGoOn || this.#wantedMs !== undefined) this.#giveSoon();
       }
-      const result = await work();
-      if (mayGoOn || this.#wantedMs !== undefined) this.#giveSoon();
-      return result;
     });
   }
 
   async #take(): Promise<void> {
-    const { take, given, silences, adopt } = this.#options;
+    const { take, give, given, silences, adopt } = this.#options;
     for (;;) {
       const since = silences();
       const { number, known } = await take();
@@ -140,8 +150,8 @@ export class AppendTurn {
         adopt(known);
         return;
       }
-      // An opening before this one is about to give it.
-      await sleep(givingMs);
+      // An opening before this one is about to give it, or was closed before it could.
+      await give(number);
     }
   }
 

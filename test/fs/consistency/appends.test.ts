@@ -13,6 +13,9 @@ const writers = ['one', 'two', 'three'];
 const lineOf = (writer: string, index: number) =>
   `${writer} ${index} ${`${writer}.`.repeat(20 + (index % 7) * 300)}\n`;
 
+/** A line takes a twentieth of a second on a busy machine. */
+const mostMs = 90_000;
+
 /** @param keepsOpen one opening for all lines, else one for each */
 async function append(file: string, writer: string, keepsOpen: boolean): Promise<void> {
   const program = `const { openSync, writeSync, closeSync } = require('node:fs');
@@ -21,14 +24,27 @@ async function append(file: string, writer: string, keepsOpen: boolean): Promise
     for (let index = 0; index < ${lines}; index++) {
       const line = lineOf(${JSON.stringify(writer)}, index);
       if (writeSync(opened, line) !== line.length) throw new Error('a short write');
+      writeSync(1, '.');
       if (!${keepsOpen}) {
         closeSync(opened);
         opened = openSync(${JSON.stringify(file)}, 'a');
       }
     }
     closeSync(opened);`;
-  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let written = '';
+  child.stdout.setEncoding('latin1').on('data', (dots: string) => {
+    written += `${dots.length} at ${Math.round(performance.now() - startMs)} ms, `;
+  });
+  const startMs = performance.now();
+  let late = '';
+  const timer = setTimeout(() => {
+    late = `not done after ${mostMs} ms, in ${readFileSync(`/proc/${child.pid}/wchan`, 'utf8')}: ${written}`;
+    child.kill('SIGKILL');
+  }, mostMs);
   const [status] = await once(child, 'close');
+  clearTimeout(timer);
+  assert.equal(late, '', writer);
   assert.equal(status, 0);
 }
 
