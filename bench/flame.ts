@@ -1,6 +1,6 @@
 /**
  * Where the time of one row of `bench fs` goes: `bench/flame ROW [FOLDER]` has the row's load on a mount of our own servers, and
- * writes the CPU profile and the flame graph of the mount, the MRC and the OSD to the folder.
+ * writes the CPU profile and the flame graph of the mount, the MRC and the OSD to the folder. Rows `clone` and `build` are those of `bench fs-build`.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { startVolume } from '../test/fs/test-volume.ts';
 import { type CpuProfile, drawFlame, flameOf } from './flame-graph.ts';
+import { buildProject, cloneProject, projectToBuild } from './fs-build.ts';
 
 const run = promisify(execFile);
 
@@ -23,6 +24,8 @@ const rows: Readonly<Record<string, { readonly words: readonly string[]; readonl
   stat: { words: ['1', '2000'], after: 'create' },
   unlink: { words: ['1', '2000'], after: 'create' },
   small: { words: ['1', '1000'] },
+  clone: { words: [] },
+  build: { words: [], after: 'clone' },
 };
 
 const [row = '', given = `build/flame-${row}`] = process.argv.slice(2);
@@ -45,8 +48,13 @@ const works: (() => void | Promise<void>)[] = [];
 try {
   const volume = await startVolume({ after: (work) => void works.push(work) }, 1, ['LogSegment=32MiB']);
   const mount = await volume.mount();
-  const loaded = async (name: string, words: readonly string[]) =>
-    (await run(load, [mount.directory, name, ...words])).stdout.trim();
+  const loaded = async (name: string, words: readonly string[]) => {
+    const project = `${mount.directory}/project`;
+    if (name === 'clone') return `${(await cloneProject(projectToBuild(), project)).toFixed(1)} s`;
+    if (name === 'build') return `${(await buildProject(project)).toFixed(1)} s`;
+    const { stdout } = await run(load, [mount.directory, name, ...words]);
+    return `${stdout.trim()} ${name.startsWith('seq') ? 'MB/s' : 'per s'}`;
+  };
   const { words, after } = wanted;
   if (after !== undefined) await loaded(after, rows[after]?.words ?? []);
   const fromUs = Number(process.hrtime.bigint() / 1000n);
@@ -55,7 +63,7 @@ try {
   // Profiles are written by processes that end in order.
   await mount.end('SIGTERM');
   for (const server of [...volume.servers.osds, volume.servers.mrc]) await server.stop('SIGTERM');
-  console.log(`${row}: ${figure} ${row.startsWith('seq') ? 'MB/s' : 'per s'} while it was profiled`);
+  console.log(`${row}: ${figure} while it was profiled`);
   for (const file of readdirSync(path.join(disk, 'profiles'))) {
     const text = readFileSync(path.join(disk, 'profiles', file), 'utf8');
     const profile = JSON.parse(text) as CpuProfile;
