@@ -15,6 +15,8 @@ interface Suite {
   readonly name: string;
   readonly what: string;
   readonly files: readonly string[];
+  /** What is not run here, and why. */
+  readonly absent?: readonly string[];
   /** Makes what the suite's files share, before the first of them; when it fails, none runs. */
   readonly first?: readonly string[];
   /** Command put before node, one run per test file: a sandbox of its own for each. */
@@ -50,6 +52,13 @@ const inFolder = (folder: string, ...names: string[]): string[] =>
     return file;
   });
 
+/** Each runs with the suite posix where its variable names a built copy. */
+const publicSuites = ['pjdfstest', 'ltp'].map((name) => ({
+  file: `test/fs/posix/public/${name}.test.ts`,
+  variable: name.toUpperCase(),
+}));
+const hasCopy = ({ variable }: { readonly variable: string }): boolean => Boolean(process.env[variable]);
+
 /** Mounts that a test made are gone with its last process. */
 const inMountNamespace = ['unshare', '--mount', '--propagation', 'private'];
 
@@ -74,10 +83,13 @@ const suites: readonly Suite[] = [
   },
   {
     name: 'posix',
-    what: 'each call and each errno on such a mount (root)',
-    files: find('test/fs/posix/**/*.test.ts'),
+    what: 'each call and each errno on such a mount (root); built public suites that PJDFSTEST, LTP name',
+    files: [...find('test/fs/posix/*.test.ts'), ...publicSuites.filter(hasCopy).map(({ file }) => file)],
+    absent: publicSuites
+      .filter((suite) => !hasCopy(suite))
+      .map(({ file, variable }) => `${file}: ${variable} names no built copy`),
     within: inMountNamespace,
-    secondsPerFile: 900,
+    secondsPerFile: publicSuites.some(hasCopy) ? 4000 : 900,
   },
   {
     name: 'packages',
@@ -184,6 +196,7 @@ async function runSuites(chosen: readonly Suite[], filters: readonly string[]): 
     total.passed += count.passed;
     total.failed += count.failed;
     total.failures.push(...count.failures);
+    for (const line of suite.absent ?? []) console.log(`not run: ${line}`);
     const seconds = (performance.now() - started) / 1000;
     console.log(`${suite.name}: ${count.passed} passed, ${count.failed} failed, ${seconds.toFixed(1)} s`);
     minutes.push(`${suite.name} ${(seconds / 60).toFixed(1)}`);
