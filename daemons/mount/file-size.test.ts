@@ -40,6 +40,23 @@ test('what was written while a report was under way is reported again', () => {
   assert.ok(file.report());
 });
 
+test('what was written before a report, and came to an OSD after it, is reported again', () => {
+  const file = new FileSize(known);
+  file.wrote(200, 20n);
+  file.reported({ size: 200, truncateEpoch: 1 });
+  file.wrote(300, 30n);
+  const report = file.report();
+  assert.ok(report);
+  file.reported({ size: 300, truncateEpoch: 1 });
+  file.confirmed(report, { ...known, size: 200, mtimeNs: 30n, change: 6n }, true);
+  assert.equal(file.size, 300);
+  const again = file.report();
+  assert.deepEqual(again?.written, { size: 300, truncateEpoch: 1 });
+  if (again !== undefined) file.confirmed(again, { ...known, size: 300, mtimeNs: 30n, change: 7n }, true);
+  assert.equal(file.report(), undefined);
+  assert.equal(file.size, 300);
+});
+
 test('a higher epoch counts more than a larger size', () => {
   const file = new FileSize(known);
   file.wrote(200, 20n);

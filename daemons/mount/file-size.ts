@@ -102,12 +102,21 @@ export class FileSize {
   /** The MRC took a report over. @param isClean everything that was written is at the OSDs */
   confirmed({ serial }: SizeReport, known: KnownSize, isClean: boolean): void {
     if (serial === this.#serial) this.#leavesHole = false;
-    if (serial === this.#serial && isClean) {
+    if (serial === this.#serial && isClean && this.#isTold(known)) {
       this.#writtenEnd = 0;
       this.#mtimeNs = undefined;
       this.#reported = undefined;
     }
     this.adopt(known);
+  }
+
+  /** An OSD may have told of a larger size while the report was under way. */
+  #isTold(answer: KnownSize): boolean {
+    const latest = answer.change < this.#known.change ? this.#known : answer;
+    const { size, truncateEpoch } = this.#reported ?? latest;
+    return (
+      truncateEpoch < latest.truncateEpoch || (truncateEpoch === latest.truncateEpoch && size <= latest.size)
+    );
   }
 
   /** The file was cut, or made longer, at the MRC and at the OSDs. */
