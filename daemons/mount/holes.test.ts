@@ -120,3 +120,27 @@ test('ordinary files cost no call more', { timeout: 120_000 }, async (context) =
   const sparse = await callsOf(osds);
   assert.equal((sparse.get('space') ?? 0) - (after.get('space') ?? 0), 2);
 });
+
+test('a file is as long as what was written, whenever that comes to its OSD', {
+  timeout: 120_000,
+}, async (context) => {
+  const volume = await mountedVolume(context);
+  // Data rest a second: fstat(2), which tells the MRC of the hole, comes just when they leave.
+  const program = `const { open } = require('node:fs/promises');
+    async function write(name) {
+      const file = await open(process.env.MNT + '/' + name, 'w+');
+      for (let part = 1; part <= 5; part++) {
+        await file.write(Buffer.alloc(4096, 1), 0, 4096, part * 300_000);
+        await new Promise((resolve) => setTimeout(resolve, 985 + Math.random() * 25));
+        const { size } = await file.stat();
+        if (size !== part * 300_000 + 4096) console.log(name, part, size);
+      }
+      await file.close();
+    }
+    Promise.all(Array.from({ length: 60 }, (_, index) => write(index)));`;
+  const environment = { NODE: process.execPath, PROGRAM: program };
+  assert.equal(
+    await volume.good('"$NODE" -e "$PROGRAM"; stat -c %s $MNT/* | sort -u', environment),
+    '1504096\n',
+  );
+});
