@@ -171,6 +171,24 @@ test('a file that may have holes is remembered, and getattr gives an XCap for it
   assert.equal(await outcomeOf(osd.call(objectCalls.sync, request)), 'EACCES');
 });
 
+test('what lies in a connection that a client gave up is not done after it attached by the next one', async (context) => {
+  const { mrc } = await startServers(context);
+  const connection = await mrc.connect();
+  await makeVolume(connection, { name: 'home' });
+  const earlier = await attach(connection, 'home');
+  await earlier.create(1, 'file');
+  const later = await attach(await mrc.connect(), 'home', undefined, earlier.clientId);
+  const file = { parent: 1n, name: Buffer.from('file') };
+  await later.call(nodeCalls.unlink, file);
+  await later.create(1, 'file');
+  assert.equal(await outcomeOf(earlier.call(nodeCalls.unlink, file)), 'ENOTCONN');
+  await later.call(nodeCalls.lookup, file);
+  const back = await attach(connection, 'home', undefined, earlier.clientId);
+  await back.call(nodeCalls.unlink, file);
+  later.connection.close();
+  connection.close();
+});
+
 test('after a restart clients claim what they had open; changes of others are told', async (context) => {
   const { mrc } = await startServers(context, { settings: ['[Clients]', 'Lease=1s'] });
   const connection = await mrc.connect();

@@ -11,11 +11,15 @@ interface Session {
 
 const clientIdPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
+const mostClients = 10_000;
+
 /** Which client is at the other end of a connection, and the volumes that it attached there. */
 export class NodeSessions {
   readonly #files: FileSystem;
   readonly #guard: GuessGuard;
   readonly #sessions = new WeakMap<ServerPeer, Session>();
+  /** By client. What still lies unread in a connection that a client gave up was asked again by the next one, and is not done after that. */
+  readonly #newest = new Map<string, Session>();
 
   constructor(files: FileSystem, guard: GuessGuard) {
     this.#files = files;
@@ -33,6 +37,10 @@ export class NodeSessions {
     const session = known ?? { clientId, volumeIds: new Set() };
     session.volumeIds.add(volume.id);
     this.#sessions.set(peer, session);
+    this.#newest.delete(clientId);
+    this.#newest.set(clientId, session);
+    if (this.#newest.size > mostClients)
+      for (const [oldest] of this.#newest) if (this.#newest.delete(oldest)) break;
     return volume;
   }
 
@@ -42,6 +50,8 @@ export class NodeSessions {
     if (session?.volumeIds.has(volumeId) !== true)
       throw refusal('ENOTCONN', 'the connection has not attached the volume');
     const { clientId } = session;
+    if ((this.#newest.get(clientId) ?? session) !== session)
+      throw refusal('ENOTCONN', 'the client has connected anew since');
     if (this.#guard.isBarred(ownerOf(peer)))
       throw refusal('EACCES', 'the client asked for files that never were');
     this.#files.parts.openFiles.greet(clientId, ownerOf(peer));

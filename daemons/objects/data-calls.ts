@@ -3,6 +3,7 @@ import { isXosError } from '@xtreemos/base';
 import { crc32c } from '@xtreemos/native-sys';
 import { type ObjectData, objectCalls, RpcError, type RpcServer, type ServerPeer } from '@xtreemos/rpc';
 import { errnoOf, fileEndOf, localBytesOf, refusal } from '@xtreemos/xtreemfs';
+import type { ClientConnections } from './client-connections.ts';
 import { type AccessRules, checkAccess, type FileAccess, fileBytesOf, locate } from './file-access.ts';
 import type { FileLocks } from './file-locks.ts';
 import type { FileState, ObjectStore } from './object-store.ts';
@@ -13,13 +14,14 @@ export interface CallParts {
   readonly rules: AccessRules;
   readonly locks: FileLocks;
   readonly peers: StripePeers;
+  readonly connections: ClientConnections;
 }
 
 /** Largest answer to the list of file ids, which has no pages in XtreemFS's protocol. */
 const mostFileIds = 50_000;
 
 export function serveData(server: RpcServer<ServerPeer>, parts: CallParts): void {
-  const { store, rules, locks, peers } = parts;
+  const { store, rules, locks, peers, connections } = parts;
 
   /** The size that a client takes to the MRC: what is known here, which is never more than the file has. */
   const sizeAfter = (access: FileAccess, state: FileState) => ({
@@ -54,8 +56,9 @@ export function serveData(server: RpcServer<ServerPeer>, parts: CallParts): void
     }),
   );
 
-  server.serve(objectCalls.write, (request, { data }) =>
+  server.serve(objectCalls.write, (request, speaking) =>
     answered(async () => {
+      const { data } = speaking;
       const { fileId, objectNumber, offset } = request;
       const access = await checkAccess(rules, request.fileCredentials, fileId, 'write');
       const range = locate(access, objectNumber, offset, data.length);
@@ -67,6 +70,7 @@ export function serveData(server: RpcServer<ServerPeer>, parts: CallParts): void
       if (access.isOrdered) requireEpoch(before, access.truncateEpoch);
       const { striping } = access;
       const { durable } = request;
+      connections.requireNewest(access.credentials.xcap, speaking);
       const state = await store.write(fileId, range.localOffset, data, { striping, durable });
       // What was cut while this went on is not said to be there: the epoch is that from before.
       if (access.isOrdered)

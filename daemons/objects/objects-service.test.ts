@@ -82,6 +82,28 @@ test('objects are written, read, truncated, synced and removed', async (context)
   assert.deepEqual(await list(), []);
 });
 
+test('what lies in a connection that a mount gave up is not done after it spoke by the next one', async (context) => {
+  const { osd, connection: earlier, objects } = await started(context);
+  const later = await osd.connect();
+  context.after(() => later.close());
+  const of = (clientIdentity: string) => credentials({ fileId, xcap: { clientIdentity } });
+  const mount = of('aaaaaaaa-2222-4333-8444-555555555555');
+  await objects.write(mount, 0, 0, Buffer.from('first'));
+  await objectsOf(later).write(mount, 0, 0, Buffer.from('again'));
+  await objectsOf(later).write(mount, 0, 0, Buffer.from('newer'));
+  await assert.rejects(objects.write(mount, 0, 0, Buffer.from('first')), refused('ECONNRESET'));
+  const punch = { fileCredentials: mount, fileId, objectNumber: 0n, offset: 0, length: 5 };
+  await assert.rejects(
+    earlier.call(objectCalls.allocate, { ...punch, mode: AllocateMode.ALLOCATE_PUNCH }),
+    refused('ECONNRESET'),
+  );
+  assert.equal((await objects.read(good, 0, 0, 5)).toString(), 'newer');
+  await objects.write(of('bbbbbbbb-2222-4333-8444-555555555555'), 0, 0, Buffer.from('other'));
+  // Clients of XtreemFS go by the names of their users, and one user may have several.
+  for (const connection of [later, earlier])
+    await objectsOf(connection).write(of('xtreemfs:alice'), 0, 0, Buffer.from('alice'));
+});
+
 test('the space of a file is told for an XCap that is good for nothing else', async (context) => {
   const { connection, objects } = await started(context);
   await objects.write(good, 1, 0, Buffer.alloc(10_000, 1));

@@ -19,6 +19,7 @@ import {
   startHeartbeat,
 } from '@xtreemos/xtreemfs';
 import { openCapabilityKeys } from './capability-keys.ts';
+import { ClientConnections } from './client-connections.ts';
 import type { ObjectsConfiguration } from './configuration.ts';
 import { serveData } from './data-calls.ts';
 import { createDiskStorage } from './disk-storage.ts';
@@ -91,7 +92,7 @@ export async function startObjects(
   });
   const { verifier, learnOfUnknown } = keys;
   const rules = { ownUuid, verifier, learnOfUnknown, nowMs: () => time.nowMs() };
-  const parts = { store, locks, peers, rules };
+  const parts = { store, locks, peers, rules, connections: new ClientConnections() };
   serveData(rpc, parts);
   serveStorage(rpc, parts);
   const renewConnected = serveLocks(rpc, parts);

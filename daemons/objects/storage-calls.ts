@@ -9,7 +9,10 @@ const mostListed = 10_000;
 
 const removedTogether = 16;
 
-export function serveStorage(server: RpcServer<ServerPeer>, { store, rules, locks }: CallParts): void {
+export function serveStorage(
+  server: RpcServer<ServerPeer>,
+  { store, rules, locks, connections }: CallParts,
+): void {
   server.serve(objectCalls.sync, (request) =>
     answered(async () => {
       const access = await checkAccess(rules, request.fileCredentials, request.fileId, 'any');
@@ -26,7 +29,7 @@ export function serveStorage(server: RpcServer<ServerPeer>, { store, rules, lock
     }),
   );
 
-  server.serve(objectCalls.allocate, (request) =>
+  server.serve(objectCalls.allocate, (request, speaking) =>
     answered(async () => {
       const { fileId, objectNumber, offset, length, mode } = request;
       const access = await checkAccess(rules, request.fileCredentials, fileId, 'write');
@@ -34,6 +37,7 @@ export function serveStorage(server: RpcServer<ServerPeer>, { store, rules, lock
       if (range === undefined) throw refusal('EFBIG', 'no file can be that large');
       const { localOffset } = range;
       if (length === 0) throw refusal('EINVAL', 'nothing is to be allocated');
+      connections.requireNewest(access.credentials.xcap, speaking);
       if (mode === AllocateMode.ALLOCATE_KEEP_SIZE) await store.reserve(fileId, localOffset, length);
       else if (mode === AllocateMode.ALLOCATE_PUNCH || mode === AllocateMode.ALLOCATE_ZERO) {
         await store.zero(fileId, localOffset, length, access.striping);

@@ -28,6 +28,8 @@ export interface CallContext<Peer> {
   readonly data: Uint8Array;
   /** Aborts when the connection ends: nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Number of the connection: later ones have higher numbers. */
+  readonly connection: number;
 }
 
 export interface Reply<Response extends DescMessage> {
@@ -85,6 +87,7 @@ export class RpcServer<Peer> {
   readonly #connections = new Set<Connection<Peer>>();
   readonly #unfinished: UnfinishedFrames;
   readonly #refused: PacedNotice;
+  #taken = 0;
 
   constructor(options: RpcServerOptions<Peer>) {
     this.#options = options;
@@ -127,6 +130,7 @@ export class RpcServer<Peer> {
       find: (head) => this.#served.get(head.interfaceId)?.get(head.procId),
       unfinished: this.#unfinished,
       refused: this.#refused,
+      number: ++this.#taken,
       proven,
     });
     this.#connections.add(connection);
@@ -146,9 +150,11 @@ export class RpcServer<Peer> {
   }
 }
 
-/** What the connections of a server share. */
+/** What a connection knows of its server. */
 interface Shared<Peer> {
   readonly options: RpcServerOptions<Peer>;
+  /** The connection's own. */
+  readonly number: number;
   readonly find: (head: RequestHead) => Served<Peer> | undefined;
   readonly unfinished: UnfinishedFrames;
   readonly refused: PacedNotice;
@@ -306,6 +312,7 @@ class Connection<Peer> {
       user,
       data,
       signal: this.#gone.signal,
+      connection: this.#shared.number,
     });
   }
 
