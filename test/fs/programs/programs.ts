@@ -1,15 +1,10 @@
 /** Programs of others in the directory that is judged; each checks by its own means what it wrote. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { judgedDirectory } from '../judged-directory.ts';
-
-export interface Ran {
-  readonly status: number | null;
-  readonly output: string;
-}
+import { ranProgram } from '../ran-program.ts';
 
 export interface Place {
   readonly directory: string;
@@ -27,27 +22,12 @@ export function programTest(
     const directory = mkdtempSync(path.join(await judgedDirectory(), 'programs-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const good = async (program: string, ...words: readonly string[]) => {
-      const { status, output } = await ranIn(directory, program, words, seconds);
+      const command = ['timeout', '--kill-after=5', `${seconds}`, program, ...words];
+      const { status, output } = await ranProgram(command, { cwd: directory });
       assert.equal(status, 0, `${program} ${words.join(' ')}\n${output.slice(-4000)}`);
       return output;
     };
     await run({ directory, good }, t);
-  });
-}
-
-function ranIn(directory: string, program: string, words: readonly string[], seconds: number): Promise<Ran> {
-  const child = spawn('timeout', ['--kill-after=5', `${seconds}`, program, ...words], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve({ status, output }));
   });
 }
 

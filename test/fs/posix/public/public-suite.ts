@@ -1,14 +1,9 @@
 /** Public suites, built outside the repository, in a directory of the file system that is judged. */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { judgedDirectory } from '../../judged-directory.ts';
-
-export interface Ran {
-  readonly status: number | null;
-  readonly output: string;
-}
+import { type Ran, ranProgram } from '../../ran-program.ts';
 
 /** @param variable of the environment, names the built copy @param seconds for all of it */
 export function publicSuite(
@@ -37,18 +32,9 @@ export function runScript(
 ): Promise<Ran> {
   mkdirSync(directory);
   const within = ['--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
-  const child = spawn('unshare', [...within, 'timeout', '--kill-after=5', `${seconds}`, 'sh', '-c', script], {
+  const limited = ['timeout', '--kill-after=5', `${seconds}`, 'sh', '-c', script];
+  return ranProgram(['unshare', ...within, ...limited], {
     cwd: directory,
     env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve({ status, output }));
   });
 }
